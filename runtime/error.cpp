@@ -69,12 +69,12 @@ std::string describe(std::error_code code) {
 error::error(std::error_code code, std::string_view context, std::string_view remedy)
     : std::system_error(code), text_(compose(code, context, remedy)) {}
 
-canceled::canceled(std::string_view context)
-    : error(std::make_error_code(std::errc::operation_canceled), context) {}
-
 io_error::io_error(std::error_code code, std::string_view context, std::size_t transferred,
                    std::string_view remedy)
     : error(code, context, remedy), transferred_(transferred) {}
+
+canceled::canceled(std::string_view context, std::size_t transferred)
+    : io_error(std::make_error_code(std::errc::operation_canceled), context, transferred) {}
 
 namespace detail {
 

@@ -52,13 +52,6 @@ class error : public std::system_error {
   std::string text_;
 };
 
-/// The await was cancelled. The request stays: a loop that swallows this exception fails again at
-/// its next await.
-class canceled : public error {
- public:
-  explicit canceled(std::string_view context = "await");
-};
-
 /// A transfer failed after it may have moved bytes.
 class io_error : public error {
  public:
@@ -70,6 +63,13 @@ class io_error : public error {
 
  private:
   std::size_t transferred_;
+};
+
+/// The await was cancelled. The request stays: a loop that swallows this exception fails again at
+/// its next await. A transfer says how far it got.
+class canceled : public io_error {
+ public:
+  explicit canceled(std::string_view context = "await", std::size_t transferred = 0);
 };
 
 namespace detail {

@@ -1,0 +1,288 @@
+#include "descriptor.hpp"
+
+#include "io_syscall.hpp"
+#include "netpoll/backend.hpp"
+#include "netpoll/desc_table.hpp"
+#include "state.hpp"
+
+#include <cove/runtime/detail/descriptor.hpp>
+
+#include <thread>
+
+// The life of a descriptor, and its end.
+//
+//   closing   1. whoever wants to wait for it registers (closer)
+//             2. the gate is closed: nobody enters any more
+//             3. evict: tasks that stand in the slots or in the queue are told
+//             4. the last operation out, or the closer if nobody was inside, shuts: the poller
+//                forgets the number, the number goes back to the system, the closer is told
+//   handle    5. whoever comes second, the shutting or the end of the handle, recycles the poll
+//                descriptor
+//
+// Arming against closing: an operation stores its task in the slot and then looks whether the gate is
+// closed; a closer closes the gate and then looks into the slots (both seq_cst). One sees the other.
+
+namespace cove::detail {
+namespace {
+
+using netpoll::direction;
+using netpoll::poll_desc;
+
+/// Step 3, one slot. Readiness: whoever removes the task from the slot owes it the completion.
+void evict_ready(poll_desc& desc, direction d) noexcept {
+  if (task_ctl* task = desc.at(d).evict(); task != nullptr)
+    if (task->word.complete(parking_word::closed)) make_ready(*task, false);
+}
+
+/// Completion backends: the kernel still uses the operation, so its task is only asked; it then
+/// cancels the operation itself.
+void evict_asking(poll_desc& desc, direction d) noexcept {
+  netpoll::slot& slot = desc.at(d);
+  task_ctl* task = slot.borrow();
+  if (task == nullptr) return;
+  const bool claimed = task->word.ask(parking_word::closed);
+  slot.give_back(*task);
+  if (claimed) make_ready(*task, false);
+}
+
+void evict_queue(poll_desc& desc) noexcept {
+  io_op* first = nullptr;
+  {
+    const spin_guard queue(desc.queue_lock);
+    first = std::exchange(desc.queue_first, nullptr);
+    desc.queue_last = nullptr;
+  }
+  while (first != nullptr) {
+    io_op* op = first;
+    first = op->queue_next;  // Read before the task may go on.
+    if (op->task->word.complete(parking_word::closed)) make_ready(*op->task, false);
+  }
+}
+
+void evict(poll_desc& desc, bool completes) noexcept {
+  for (const direction d : {direction::read, direction::write})
+    completes ? evict_asking(desc, d) : evict_ready(desc, d);
+  evict_queue(desc);
+}
+
+bool advance_close(operation& base, task_ctl& task, sched::processor&) noexcept {
+  auto& op = static_cast<close_op&>(base);
+  if (op.started) return true;
+  op.started = true;
+  return op.on->begin_close(op, task);
+}
+
+const operation_type close_type{
+    "close", advance_close,
+    // Never asked: the wait is masked.
+    [](operation&, task_ctl&, sched::processor&) noexcept { return false; },
+    [](operation&, stop_reason) noexcept {}};
+
+}  // namespace
+
+close_op::close_op(descriptor& which) noexcept : operation(close_type, true), on(&which) {}
+
+void shut_descriptor(poll_desc& desc) noexcept {
+  desc.table->unwatch(desc);
+  const std::error_code said = close_number(desc.fd);
+  // acq_rel: acquires the waiting operation; nobody else gets it.
+  if (close_op* waiting = desc.closer.exchange(nullptr, std::memory_order_acq_rel);
+      waiting != nullptr) {
+    task_ctl& task = *waiting->task;
+    waiting->error = said;
+    if (task.word.complete()) make_ready(task, true);
+  }
+  if (desc.access.shut_done()) desc.table->recycle(desc);
+}
+
+descriptor::descriptor(descriptor&& other) noexcept
+    : word_(other.word_.exchange(closed, std::memory_order_acq_rel)),
+      finished_writing_(other.finished_writing_.load(std::memory_order_relaxed)),
+      fd_(other.fd_),
+      stream_(other.stream_) {
+  COVE_ASSERT(word_.load(std::memory_order_relaxed) != attaching);
+}
+
+descriptor& descriptor::operator=(descriptor&& other) noexcept {
+  if (this != &other) {
+    drop();
+    word_.store(other.word_.exchange(closed, std::memory_order_acq_rel), std::memory_order_release);
+    finished_writing_.store(other.finished_writing_.load(std::memory_order_relaxed),
+                            std::memory_order_relaxed);
+    fd_ = other.fd_;
+    stream_ = other.stream_;
+  }
+  return *this;
+}
+
+poll_desc* descriptor::attached() const noexcept {
+  // acquire: pairs with the release of the task that attached it.
+  const std::uintptr_t word = word_.load(std::memory_order_acquire);
+  return word > closed ? reinterpret_cast<poll_desc*>(word) : nullptr;
+}
+
+poll_desc* descriptor::attach(task_ctl& task, io_op& why) noexcept {
+  poll_desc* desc = attached();
+  if (desc == nullptr) desc = attach_slowly(task, why);
+  if (desc != nullptr && desc->table != &task.runtime->descriptors) {
+    why.wrong = io_op::fault::wrong_runtime;
+    return nullptr;
+  }
+  return desc;
+}
+
+poll_desc* descriptor::attach_slowly(task_ctl& task, io_op& why) noexcept {
+  for (;;) {
+    std::uintptr_t word = fresh;
+    if (word_.compare_exchange_strong(word, attaching, std::memory_order_acq_rel)) break;
+    if (word == closed) {
+      why.stopped = stop_reason::closed;
+      return nullptr;
+    }
+    if (word != attaching) return reinterpret_cast<poll_desc*>(word);
+    std::this_thread::yield();  // Another task is in the system call below.
+  }
+  poll_desc* desc = task.runtime->descriptors.take();
+  if (desc == nullptr) {
+    word_.store(fresh, std::memory_order_release);
+    why.wrong = io_op::fault::no_memory;
+    return nullptr;
+  }
+  desc->fd = fd_;
+  desc->stream = stream_;
+  desc->completes = task.runtime->completes;
+  desc->finished_writing.store(finished_writing_.load(std::memory_order_relaxed),
+                               std::memory_order_relaxed);
+  if (const std::error_code failed = task.runtime->scheduler.poller().open(*desc); failed) {
+    desc->table->recycle(*desc);
+    word_.store(fresh, std::memory_order_release);
+    why.error = failed.value();
+    return nullptr;
+  }
+  // release: pairs with attached().
+  word_.store(reinterpret_cast<std::uintptr_t>(desc), std::memory_order_release);
+  return desc;
+}
+
+bool descriptor::begin_close(close_op& op, task_ctl& task) noexcept {
+  poll_desc* desc = nullptr;
+  for (;;) {
+    std::uintptr_t word = fresh;
+    if (word_.compare_exchange_strong(word, closed, std::memory_order_acq_rel)) {
+      op.error = close_number(fd_);
+      return true;
+    }
+    if (word == closed) {
+      op.error = errc::closed;
+      return true;
+    }
+    if (word != attaching) {
+      desc = reinterpret_cast<poll_desc*>(word);
+      break;
+    }
+    std::this_thread::yield();
+  }
+  op.task = &task;
+  close_op* nobody = nullptr;
+  // Step 1 before step 2: who shuts must find us. acq_rel: publishes the operation.
+  if (!desc->closer.compare_exchange_strong(nobody, &op, std::memory_order_acq_rel)) {
+    op.error = errc::closed;
+    return true;
+  }
+  const netpoll::gate::closing now = desc->access.close();
+  if (!now.first) {
+    desc->closer.store(nullptr, std::memory_order_relaxed);
+    op.error = errc::closed;
+    return true;
+  }
+  evict(*desc, desc->completes);
+  // From here on the last operation out may complete us at any time; nothing of `op` is touched.
+  if (now.shut) shut_descriptor(*desc);
+  return false;
+}
+
+bool descriptor::is_closed() const noexcept {
+  const std::uintptr_t word = word_.load(std::memory_order_acquire);
+  if (word <= closed) return word == closed;
+  return reinterpret_cast<poll_desc*>(word)->access.is_closed();
+}
+
+bool descriptor::enter(poll_desc*& held) noexcept {
+  const std::uintptr_t word = word_.load(std::memory_order_acquire);
+  if (word <= closed) return word != closed;
+  auto* desc = reinterpret_cast<poll_desc*>(word);
+  if (desc->access.enter() != netpoll::gate::entry::entered) return false;
+  held = desc;
+  return true;
+}
+
+void descriptor::leave(poll_desc* held) noexcept {
+  if (held != nullptr && held->access.leave()) shut_descriptor(*held);
+}
+
+void descriptor::mark_finished_writing() noexcept {
+  // The flag is kept here too, for a descriptor that is attached later.
+  finished_writing_.store(true, std::memory_order_relaxed);
+  if (poll_desc* desc = attached(); desc != nullptr)
+    desc->finished_writing.store(true, std::memory_order_relaxed);
+}
+
+bool descriptor::try_now(io_op& op) noexcept {
+  poll_desc* desc = attached();
+  if (desc == nullptr) {
+    // No runtime knows it yet: a poll descriptor for the length of the call.
+    if (is_closed()) return op.stopped = stop_reason::closed, true;
+    poll_desc passing;
+    passing.fd = fd_;
+    passing.stream = stream_;
+    passing.finished_writing.store(finished_writing_.load(std::memory_order_relaxed));
+    return perform(op, passing) != step::would_block;
+  }
+  const direction d = direction_of(op.kind);
+  switch (desc->access.enter(d)) {
+    case netpoll::gate::entry::entered: break;
+    case netpoll::gate::entry::busy: op.wrong = io_op::fault::busy; return true;
+    case netpoll::gate::entry::closed: op.stopped = stop_reason::closed; return true;
+  }
+  if (!desc->completes) desc->at(d).prepare();
+  desc->drained_at(d) = false;
+  const bool ready = perform(op, *desc) != step::would_block;
+  if (desc->access.leave(d)) shut_descriptor(*desc);
+  return ready;
+}
+
+void descriptor::close_now() noexcept {
+  std::uintptr_t word = fresh;
+  if (word_.compare_exchange_strong(word, closed, std::memory_order_acq_rel)) {
+    close_number(fd_);
+    return;
+  }
+  while (word == attaching) {
+    std::this_thread::yield();
+    word = word_.load(std::memory_order_acquire);
+  }
+  if (word > closed) close_attached(*reinterpret_cast<poll_desc*>(word));
+}
+
+void descriptor::close_attached(poll_desc& desc) noexcept {
+  const netpoll::gate::closing now = desc.access.close();
+  if (!now.first) return;
+  if (now.shut)
+    shut_descriptor(desc);
+  else
+    evict(desc, desc.completes);
+}
+
+void descriptor::drop() noexcept {
+  const std::uintptr_t word = word_.exchange(closed, std::memory_order_acq_rel);
+  if (word == closed) return;
+  if (word == fresh) {
+    close_number(fd_);
+    return;
+  }
+  poll_desc& desc = *reinterpret_cast<poll_desc*>(word);
+  close_attached(desc);
+  if (desc.access.let_go()) desc.table->recycle(desc);
+}
+
+}  // namespace cove::detail

@@ -1,0 +1,259 @@
+#include "io_syscall.hpp"
+
+#include <cove/runtime/detail/buffer_cache.hpp>
+#include <cove/runtime/error.hpp>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+
+// What each operation asks of the system, and what the answers mean.
+//
+// Nothing here blocks and nothing raises SIGPIPE. EINTR is repeated here and EAGAIN becomes
+// would_block, so neither is seen further up.
+//
+// A reset is never the end of the stream. The kernel reports it once, to whichever direction asks
+// first, and after that recv() gives 0. So the first error is kept in the poll descriptor, and a
+// recv() of 0 is believed only if no error is kept and the connection was not torn down behind our
+// back (TCP_CLOSE without this side having finished writing). That look is made only when a hang-up
+// or error was latched or a writer is at work, not at every end of stream.
+
+namespace cove::detail {
+namespace {
+
+using netpoll::direction;
+using netpoll::poll_desc;
+
+template <class Call>
+std::int64_t retry(Call call) noexcept {
+  for (;;) {
+    const auto outcome = call();
+    if (outcome >= 0) return outcome;
+    if (errno != EINTR) return -errno;
+  }
+}
+
+/// The next buffers of a vectored operation as the system wants them. The caller's array stays as it
+/// is; what is more than fits here goes with a later call.
+class native_vector {
+ public:
+  explicit native_vector(const io_op& op) noexcept {
+    std::size_t skip = op.vec_offset;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < op.vec_count && count < most; ++i) {
+      if (op.vec[i].size > skip)
+        parts_[count++] = {static_cast<char*>(op.vec[i].data) + skip, op.vec[i].size - skip};
+      skip = 0;
+    }
+    message_.msg_iov = parts_;
+    message_.msg_iovlen = count;
+  }
+  msghdr* message() noexcept { return &message_; }
+
+ private:
+  static constexpr std::size_t most = 128;
+  iovec parts_[most];
+  msghdr message_{};
+};
+
+std::int64_t send_message(io_op& op, int fd) noexcept {
+  native_vector parts(op);
+  return retry([&] { return ::sendmsg(fd, parts.message(), MSG_DONTWAIT | MSG_NOSIGNAL); });
+}
+
+std::int64_t receive_message(io_op& op, int fd) noexcept {
+  native_vector parts(op);
+  return retry([&] { return ::recvmsg(fd, parts.message(), MSG_DONTWAIT); });
+}
+
+/// A connect in progress has ended when the socket has no error and knows its peer: writable alone
+/// does not say so.
+std::int64_t finish_connect(int fd) noexcept {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return -errno;
+  if (error != 0) return -error;
+  sockaddr_storage peer;
+  length = sizeof peer;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) == 0) return 0;
+  return errno == ENOTCONN ? -EINPROGRESS : -errno;
+}
+
+std::int64_t is_readable(int fd) noexcept {
+  pollfd what{fd, POLLIN, 0};
+  const std::int64_t count = retry([&] { return ::poll(&what, 1, 0); });
+  return count == 0 ? -EAGAIN : count;
+}
+
+std::int64_t receive_borrowed(io_op& op, int fd) noexcept {
+  op.buffer = borrow_buffer();
+  if (op.buffer == nullptr) return -ENOMEM;
+  op.size = borrowed_bytes;
+  const std::int64_t n = retry([&] { return ::recv(fd, op.buffer, op.size, MSG_DONTWAIT); });
+  if (n <= 0) {
+    return_buffer(op.buffer);
+    op.buffer = nullptr;
+  }
+  return n;
+}
+
+/// Errors of a client that went away before it was accepted: the next one is tried.
+bool spoils_one_accept(int error) noexcept {
+  switch (error) {
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH: return true;
+    default: return false;
+  }
+}
+
+bool ends_connection(int error) noexcept {
+  switch (error) {
+    case ECONNRESET:
+    case ECONNABORTED:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH: return true;
+    default: return false;
+  }
+}
+
+/// 0 if a recv() of 0 is the end of the stream; else the error that it hides.
+int hidden_error(poll_desc& desc) noexcept {
+  if (const int broken = desc.broken.load(std::memory_order_acquire); broken != 0) return broken;
+  if (!desc.stream || desc.finished_writing.load(std::memory_order_relaxed)) return 0;
+  if ((desc.latched() & (netpoll::hung_up | netpoll::failed)) == 0 &&
+      !desc.access.is_taken(direction::write))
+    return 0;
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (::getsockopt(desc.fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error != 0) return error;
+  tcp_info info{};
+  length = sizeof info;
+  if (::getsockopt(desc.fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+      info.tcpi_state == TCP_CLOSE)
+    return ECONNRESET;
+  return 0;
+}
+
+step fail(io_op& op, poll_desc& desc, int error) noexcept {
+  op.error = error;
+  int none = 0;
+  // release: pairs with hidden_error(). The first one stays.
+  if (ends_connection(error))
+    desc.broken.compare_exchange_strong(none, error, std::memory_order_release);
+  return step::final;
+}
+
+/// Takes `moved` bytes off the front of the operation's buffers. True if nothing is left.
+bool consume(io_op& op, std::size_t moved) noexcept {
+  op.transferred += moved;
+  if (!op.vectored()) {
+    op.buffer = static_cast<char*>(op.buffer) + moved;
+    op.size -= moved;
+    return op.size == 0;
+  }
+  moved += op.vec_offset;
+  while (op.vec_count > 0 && moved >= op.vec->size) {
+    moved -= op.vec->size;
+    ++op.vec;
+    --op.vec_count;
+  }
+  op.vec_offset = moved;
+  return op.vec_count == 0;
+}
+
+step book_read(io_op& op, poll_desc& desc, std::int64_t n) noexcept {
+  if (n == 0) {
+    if (const int error = hidden_error(desc); error != 0) return fail(op, desc, error);
+    if (op.whole) op.wrong = io_op::fault::unexpected_end;
+    return step::final;
+  }
+  const auto moved = static_cast<std::size_t>(n);
+  if (op.kind == io_kind::peek) {
+    op.transferred = moved;
+    return step::final;
+  }
+  // A short read of a TCP stream means that the kernel has no more, unless there is something
+  // latched that only reading on will show. The next read arms without trying first.
+  if (desc.stream && desc.latched() == 0 && !op.vectored() && moved < op.size)
+    desc.drained_at(direction::read) = true;
+  if (op.kind == io_kind::borrow) {
+    op.transferred = moved;
+    return step::final;
+  }
+  return consume(op, moved) || !op.whole ? step::final : step::more;
+}
+
+}  // namespace
+
+direction direction_of(io_kind kind) noexcept {
+  switch (kind) {
+    case io_kind::write:
+    case io_kind::write_v:
+    case io_kind::connect: return direction::write;
+    default: return direction::read;
+  }
+}
+
+std::int64_t call_once(io_op& op, int fd) noexcept {
+  switch (op.kind) {
+    case io_kind::read:
+      return retry([&] { return ::recv(fd, op.buffer, op.size, MSG_DONTWAIT); });
+    case io_kind::peek:
+      return retry([&] { return ::recv(fd, op.buffer, op.size, MSG_DONTWAIT | MSG_PEEK); });
+    case io_kind::borrow: return receive_borrowed(op, fd);
+    case io_kind::read_v: return receive_message(op, fd);
+    case io_kind::write:
+      return retry([&] { return ::send(fd, op.buffer, op.size, MSG_DONTWAIT | MSG_NOSIGNAL); });
+    case io_kind::write_v: return send_message(op, fd);
+    case io_kind::accept:
+      return retry([&] { return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
+    case io_kind::connect: return finish_connect(fd);
+    case io_kind::wait_in: return is_readable(fd);
+  }
+  return -EINVAL;
+}
+
+step book(io_op& op, poll_desc& desc, std::int64_t outcome) noexcept {
+  if (outcome == -EAGAIN || outcome == -EWOULDBLOCK) return step::would_block;
+  if (outcome < 0) {
+    const auto error = static_cast<int>(-outcome);
+    if (op.kind == io_kind::connect && (error == EINPROGRESS || error == EALREADY))
+      return step::would_block;
+    if (op.kind == io_kind::accept && spoils_one_accept(error)) return step::more;
+    return fail(op, desc, error);
+  }
+  switch (op.kind) {
+    case io_kind::accept: op.fd = static_cast<int>(outcome); return step::final;
+    case io_kind::connect:
+    case io_kind::wait_in: return step::final;
+    case io_kind::write:
+    case io_kind::write_v:
+      return consume(op, static_cast<std::size_t>(outcome)) || !op.whole ? step::final : step::more;
+    default: return book_read(op, desc, outcome);
+  }
+}
+
+step perform(io_op& op, poll_desc& desc) noexcept {
+  return book(op, desc, call_once(op, desc.fd));
+}
+
+std::error_code close_number(int fd) noexcept {
+  // Not repeated after EINTR: Linux has given the number back by then.
+  if (::close(fd) == 0 || errno == EINTR) return {};
+  return system_error_code(errno);
+}
+
+}  // namespace cove::detail

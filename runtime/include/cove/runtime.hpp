@@ -1,0 +1,13 @@
+#pragma once
+
+/// The room `runtime`: tasks, groups of tasks, time, and the runtime that runs them.
+
+#include <cove/runtime/error.hpp>
+#include <cove/runtime/result.hpp>
+#include <cove/runtime/runtime.hpp>
+#include <cove/runtime/scope.hpp>
+#include <cove/runtime/spawn.hpp>
+#include <cove/runtime/supervisor.hpp>
+#include <cove/runtime/task.hpp>
+#include <cove/runtime/this_task.hpp>
+#include <cove/runtime/time.hpp>

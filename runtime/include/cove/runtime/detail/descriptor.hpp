@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cove/runtime/detail/io_op.hpp>
+#include <cove/runtime/detail/suspend.hpp>
+#include <cove/runtime/result.hpp>
+
+namespace cove::detail {
+
+class descriptor;
+
+/// How an awaitable of the library drives its operation; io_op.cpp.
+bool io_try(io_op& op, descriptor& on, task_ctl& task) noexcept;
+/// The result was taken: the direction is free again.
+void io_leave(io_op& op) noexcept;
+/// What the operation reports; a zero code for success.
+std::error_code io_outcome(const io_op& op) noexcept;
+
+/// Waits until every operation on a descriptor has left and it is closed.
+struct close_op : operation {
+  explicit close_op(descriptor& which) noexcept;
+
+  descriptor* on;
+  task_ctl* task = nullptr;
+  bool started = false;
+  std::error_code error;
+};
+
+/// The one door from io and net to the poller: owns a system descriptor, attaches it to the runtime
+/// of the first task that awaits on it, closes it when the last operation has left.
+///
+///   word_   fresh        the number only; nobody awaited on it yet
+///           attaching    a task is registering it
+///           closed       closed before it was attached
+///           poll_desc*   attached; from here on its gate decides
+///
+/// Threads:  operations, close and use may be called at once; moving and destroying may not run
+///           beside anything else on this object (operations under way do not count: they refer to
+///           the poll descriptor).
+class descriptor {
+ public:
+  descriptor() noexcept = default;
+  /// Takes ownership of an open, non-blocking descriptor. `stream`: a TCP stream, where a short
+  /// transfer means that the kernel has no more.
+  descriptor(int fd, bool stream) noexcept : word_(fresh), fd_(fd), stream_(stream) {}
+  descriptor(descriptor&& other) noexcept;
+  descriptor& operator=(descriptor&& other) noexcept;
+  /// Never waits: marks closed, evicts, and the last operation closes.
+  ~descriptor() { drop(); }
+
+  /// The poll descriptor, attached to the task's runtime; nullptr with `why` set otherwise.
+  netpoll::poll_desc* attach(task_ctl& task, io_op& why) noexcept;
+
+  /// Runs `call(fd)`, which gives an error code or a result, with the descriptor held open; gives
+  /// errc::closed once it is closed.
+  template <class Call>
+  auto use(Call call) -> std::invoke_result_t<Call, int>;
+
+  /// Makes the operation's system call once, without waiting, from any thread. False: it would block.
+  bool try_now(io_op& op) noexcept;
+
+  /// Closes without waiting: pending operations end with errc::closed, the last one gives the number
+  /// back. The object stays, closed.
+  void close_now() noexcept;
+
+  /// Was it closed, or never open?
+  bool is_closed() const noexcept;
+  /// The number, for reports and tests; -1 once closed.
+  int number() const noexcept { return is_closed() ? -1 : fd_; }
+
+  /// Remembers that this side will write no more.
+  void mark_finished_writing() noexcept;
+  /// The descriptor's side of close(); see close_op. True if it has ended.
+  bool begin_close(close_op& op, task_ctl& task) noexcept;
+
+ private:
+  static constexpr std::uintptr_t fresh = 0;
+  static constexpr std::uintptr_t attaching = 1;
+  static constexpr std::uintptr_t closed = 2;
+
+  netpoll::poll_desc* attached() const noexcept;
+  netpoll::poll_desc* attach_slowly(task_ctl& task, io_op& why) noexcept;
+  /// `held` stays null for a descriptor that has no gate yet.
+  bool enter(netpoll::poll_desc*& held) noexcept;
+  static void leave(netpoll::poll_desc* held) noexcept;
+  static void close_attached(netpoll::poll_desc& desc) noexcept;
+  void drop() noexcept;
+
+  std::atomic<std::uintptr_t> word_{closed};
+  std::atomic<bool> finished_writing_{false};
+  int fd_ = -1;
+  bool stream_ = false;
+};
+
+template <class Call>
+auto descriptor::use(Call call) -> std::invoke_result_t<Call, int> {
+  netpoll::poll_desc* held = nullptr;
+  if (!enter(held)) return make_error_code(errc::closed);
+  auto made = call(fd_);
+  leave(held);
+  return made;
+}
+
+/// `co_await close`: never throws, not cancellable. Gives a zero code, the system's complaint, or
+/// errc::closed if it had been closed before.
+class close_awaiter : public awaitable_base, public close_op {
+ public:
+  explicit close_awaiter(descriptor& which) noexcept : close_op(which) {}
+  close_awaiter(close_awaiter&&) = delete;
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+    return suspend(*task_, *this, self);
+  }
+  std::error_code await_resume() const noexcept { return error; }
+};
+
+}  // namespace cove::detail

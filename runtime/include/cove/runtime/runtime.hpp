@@ -1,0 +1,203 @@
+#pragma once
+
+#include <cove/runtime/spawn.hpp>
+#include <cove/runtime/time.hpp>
+
+#include <string>
+
+namespace cove {
+
+/// How a runtime is built. What is left alone is chosen for the machine.
+struct runtime_options {
+  /// Worker threads that run tasks at once. 0: COVE_WORKERS, else the CPUs this process may use.
+  unsigned workers = 0;
+  /// "epoll". Empty: COVE_BACKEND, else the platform's default.
+  std::string backend;
+  /// For logs and reports; empty: "runtime-N".
+  std::string name;
+  /// Poll for at most 50 µs before the last worker sleeps, while traffic is live. Has no effect where
+  /// this process may use one CPU only.
+  bool spin = true;
+  /// The thread that polls the network when all workers are busy in user code.
+  bool sysmon = true;
+  /// Called instead of std::terminate when an exception leaves a task of spawn_detached. Must not
+  /// throw.
+  void (*on_detached_failure)(std::exception_ptr failure) noexcept = nullptr;
+
+  /// For tests of cove itself.
+  struct tuning {
+    unsigned ring_slots = 256;     ///< 1..256: tasks a worker's queue holds.
+    unsigned entry_without_p = 0;  ///< One in n entries into the runtime finds no processor.
+  } tuning;
+};
+
+/// What a runtime has been doing. Counters are read while workers go on: each is right for some
+/// moment during the call.
+struct runtime_stats {
+  std::string name;
+  std::string backend;
+  std::string backend_reason;  ///< Why this one: "default", "option", "COVE_BACKEND".
+  unsigned workers = 0;        ///< Processors: tasks that can run at once.
+  unsigned threads = 0;        ///< Worker threads started so far.
+  bool spin = false;
+  std::uint64_t tasks_spawned = 0;
+  std::uint64_t tasks_live = 0;
+  std::uint64_t task_runs = 0;  ///< Times a worker took a task from a queue.
+  std::uint64_t tasks_queued = 0;
+  std::uint64_t steals = 0;  ///< Batches taken from another worker's queue.
+  std::uint64_t parks = 0;   ///< Times a worker thread was put to sleep and woken again.
+  std::uint64_t wakes = 0;   ///< Sleeping workers that were handed work.
+  std::uint64_t polls = 0;   ///< Times the network was asked.
+  std::uint64_t timers = 0;  ///< Timers set.
+  std::uint64_t descriptors = 0;  ///< Descriptors watched.
+};
+
+/// Several lines for people.
+std::string to_string(const runtime_stats& stats);
+
+/// A scheduler with its workers, netpoller and tasks. Several may live in one process.
+///
+/// Threads:  every function may be called by any thread but one that is a worker, unless it says
+///           otherwise.
+/// Lifetime: destroying it is stop() without a limit; see there.
+class runtime {
+ public:
+  /// Errors: error if an option or environment variable makes no sense (it is named), or if the
+  /// system gives no poller.
+  explicit runtime(runtime_options options = {});
+  /// Stops, repeats the report of what has not ended, and waits for it.
+  ~runtime();
+  runtime(const runtime&) = delete;
+  runtime& operator=(const runtime&) = delete;
+
+  /// Starts `f(args...)` as a task; see cove::spawn. Any thread, tasks included.
+  template <class F, class... Args>
+    requires detail::spawnable<F, Args...>
+  join_handle<detail::spawned_value<F, Args...>> spawn(F&& f, Args&&... args) {
+    return detail::spawn_into(root_group(), false, std::forward<F>(f),
+                              std::forward<Args>(args)...);
+  }
+
+  /// Runs `f(args...)` as a task and waits for it on the calling thread; gives its value or throws
+  /// what left it.
+  /// Errors: error with resource_deadlock_would_occur inside a task: await instead.
+  template <class F, class... Args>
+    requires detail::spawnable<F, Args...>
+  detail::spawned_value<F, Args...> block_on(F&& f, Args&&... args) {
+    refuse_inside_task();
+    auto handle = spawn(std::forward<F>(f), std::forward<Args>(args)...);
+    return wait(std::move(handle));
+  }
+
+  /// Waits for a task on the calling thread; gives its value or throws what left it.
+  /// Errors: as block_on.
+  template <class T>
+  T wait(join_handle<T> handle) {
+    return wait_for_root(handle);
+  }
+
+  /// Ends every task: asks all of them, once, to end by cancellation, takes no new ones, and waits
+  /// until they have ended or `limit` has passed. What is left then is reported to the log by name
+  /// and place. True if all ended.
+  template <class Rep, class Period>
+  bool stop(std::chrono::duration<Rep, Period> limit) {
+    return stop_within(detail::saturated_ns(limit));
+  }
+  bool stop() { return stop_within(INT64_MAX); }
+
+  /// The tasks that have not ended, one a line: number, name, place, and what each waits for.
+  std::string report() const;
+
+  runtime_stats stats() const;
+  const std::string& name() const noexcept;
+  /// The backend in use: "epoll".
+  std::string_view backend() const noexcept;
+
+  /// The runtime of the task that runs, or nullptr.
+  static runtime* current() noexcept;
+
+  /// Not for users.
+  detail::runtime_state& state() noexcept { return *state_; }
+
+ private:
+  detail::task_group& root_group() noexcept;
+  bool stop_within(std::int64_t limit_ns);
+  static void refuse_inside_task();
+  static void block_thread(detail::task_ctl& task);
+
+  template <class T>
+  static T wait_for_root(join_handle<T>& handle);
+
+  detail::runtime_state* state_;
+};
+
+namespace detail {
+
+/// run() without the templates: the exit code of a program whose main task is `start(runtime)`.
+struct main_task {
+  virtual int run(runtime& in) = 0;
+
+ protected:
+  ~main_task() = default;
+};
+int run_main(runtime_options options, main_task& task) noexcept;
+
+template <class F, class... Args>
+struct main_call final : main_task {
+  explicit main_call(F chosen, Args... given)
+      : f(std::move(chosen)), args(std::move(given)...) {}
+  int run(runtime& in) override {
+    return std::apply(
+        [&](Args&... a) {
+          using value = spawned_value<F, Args...>;
+          if constexpr (std::is_void_v<value>) {
+            in.block_on(std::move(f), std::move(a)...);
+            return 0;
+          } else {
+            static_assert(std::is_convertible_v<value, int>, "main task: task<> or task<int>");
+            return static_cast<int>(in.block_on(std::move(f), std::move(a)...));
+          }
+        },
+        args);
+  }
+  F f;
+  std::tuple<Args...> args;
+};
+
+}  // namespace detail
+
+/// Runs a program: makes a runtime, runs `f(args...)` on it as the main task, stops the runtime when
+/// that has ended (other tasks are cancelled and get five seconds) and gives the exit code: what a
+/// task<int> returns, 0 for task<>, 1 for an exception, which is printed.
+///
+///     int main() { return cove::run(serve, "127.0.0.1:9000"); }
+///
+/// If tasks are left after the five seconds they are reported and the process ends at once with the
+/// code.
+template <class F, class... Args>
+  requires detail::spawnable<F, Args...>
+int run(F&& f, Args&&... args) {
+  detail::main_call<std::decay_t<F>, std::decay_t<Args>...> call(std::forward<F>(f),
+                                                                 std::forward<Args>(args)...);
+  return detail::run_main({}, call);
+}
+
+/// run() with chosen options.
+template <class F, class... Args>
+  requires detail::spawnable<F, Args...>
+int run_with(runtime_options options, F&& f, Args&&... args) {
+  detail::main_call<std::decay_t<F>, std::decay_t<Args>...> call(std::forward<F>(f),
+                                                                 std::forward<Args>(args)...);
+  return detail::run_main(std::move(options), call);
+}
+
+template <class T>
+T runtime::wait_for_root(join_handle<T>& handle) {
+  refuse_inside_task();
+  auto frame = handle.frame();
+  if (!frame) detail::throw_error(std::make_error_code(std::errc::operation_canceled), "wait");
+  block_thread(frame.promise().control_);
+  return frame.promise().take();
+}
+
+}  // namespace cove

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cove/runtime/detail/suspend.hpp>
+
+#include <string_view>
+
+namespace cove {
+
+namespace detail {
+
+class yield_awaiter : public awaitable_base {
+ public:
+  yield_awaiter() noexcept = default;
+  yield_awaiter(yield_awaiter&&) = delete;
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> self) noexcept {
+    suspend_yield(*task_, self);
+  }
+  void await_resume() const {
+    if (const stop_reason why = glance(*task_); why != stop_reason::none) throw_stopped(why, "yield");
+  }
+};
+
+}  // namespace detail
+
+/// What a task can ask about itself.
+namespace this_task {
+
+/// Lets everything else that can run on this worker run first.
+///
+/// Errors:       canceled or deadline_exceeded, if that is asked of the task when its turn comes.
+/// Cancellation: does not wait, so it is not broken off.
+[[nodiscard]] inline detail::yield_awaiter yield() noexcept { return {}; }
+
+/// The number of the task that runs, unique in its runtime; 0 outside of a task.
+std::uint64_t id() noexcept;
+
+/// The name it was given, else the function that was spawned; empty outside of a task.
+/// Lifetime: as long as the task.
+std::string_view name() noexcept;
+
+/// Names the task for logs and reports.
+/// Lifetime: `name` must outlive the task: a literal, as a rule.
+void set_name(const char* name) noexcept;
+
+}  // namespace this_task
+}  // namespace cove

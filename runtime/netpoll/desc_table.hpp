@@ -1,0 +1,65 @@
+#pragma once
+
+#include "netpoll/poll_desc.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace cove::netpoll {
+
+class backend;
+
+/// The poll descriptors of a runtime: type-stable memory, found by index. Chunks are allocated as
+/// they are needed and freed with the table; a recycled poll descriptor keeps its generation. A
+/// handle may outlive its runtime (a listener made before it, say), so the table lives until the
+/// runtime has retired it and the last poll descriptor was recycled.
+class desc_table {
+ public:
+  desc_table() = default;
+  desc_table(const desc_table&) = delete;
+  desc_table& operator=(const desc_table&) = delete;
+
+  /// A fresh poll descriptor with a new generation, or nullptr without memory. Any thread.
+  poll_desc* take() noexcept;
+
+  /// Gives one back: nobody names it any more. Any thread. May be the end of the table.
+  void recycle(poll_desc& desc) noexcept;
+
+  /// The runtime: the backend that watches the descriptors, once it is there.
+  void serve(backend& by) noexcept { backend_ = &by; }
+  /// The runtime ends: no descriptor is watched any more. May be the end of the table.
+  void retire() noexcept;
+  /// Stops watching a descriptor that is about to be closed. Any thread.
+  void unwatch(poll_desc& desc) noexcept;
+
+  /// Any thread; `index` came from a poll descriptor of this table.
+  poll_desc& at(std::uint32_t index) noexcept {
+    // acquire: pairs with the release in take() that published the chunk.
+    return chunks_[index / chunk_size].load(std::memory_order_acquire)[index % chunk_size];
+  }
+
+  /// Poll descriptors in use. Any thread.
+  std::size_t used() noexcept {
+    const detail::spin_guard guard(lock_);
+    return out_;
+  }
+
+ private:
+  static constexpr std::uint32_t chunk_size = 256;
+  static constexpr std::uint32_t chunks_max = 16384;  // Four million descriptors.
+
+  ~desc_table();
+  bool grow() noexcept;
+
+  std::atomic<poll_desc*> chunks_[chunks_max] = {};
+  detail::spin_lock lock_;
+  // Under lock_.
+  backend* backend_ = nullptr;  ///< Set before anybody else has the table.
+  bool retired_ = false;
+  std::size_t out_ = 0;  ///< Taken and not yet recycled.
+  poll_desc* free_ = nullptr;
+  std::uint32_t chunk_count_ = 0;
+};
+
+}  // namespace cove::netpoll

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "netpoll/backend.hpp"
+#include "netpoll/desc_table.hpp"
+#include "netpoll/waker.hpp"
+
+namespace cove::netpoll {
+
+/// Edge-triggered epoll: every descriptor is registered once, for everything; an edge makes its
+/// slots ready. Closing needs no removal: generations drop what a duplicate still reports.
+class epoll final : public backend {
+ public:
+  /// Throws error if the system gives no epoll or no eventfd.
+  explicit epoll(desc_table& table);
+  ~epoll() override;
+
+  const char* name() const noexcept override { return "epoll"; }
+  std::error_code open(poll_desc& desc) noexcept override;
+  void close(poll_desc& desc) noexcept override;
+  void arm(detail::io_op&) noexcept override {}
+  void withdraw(detail::io_op&) noexcept override {}
+  void poll(detail::task_list& ready) noexcept override;
+  void wait(std::int64_t delay_ns, detail::task_list& ready) noexcept override;
+  void wake() noexcept override { waker_.wake(); }
+  bool woken() const noexcept override { return waker_.woken(); }
+  std::size_t watched() const noexcept override { return watched_.load(std::memory_order_relaxed); }
+
+ private:
+  struct batch;
+  /// Hands the events of a batch out; true if the waker was among them.
+  bool deliver(const batch& events, int count, detail::task_list& ready) noexcept;
+  int wait_kernel(batch& events, std::int64_t delay_ns) noexcept;
+
+  desc_table& table_;
+  waker waker_;
+  int fd_ = -1;
+  std::atomic<bool> coarse_{false};  ///< The kernel has no epoll_pwait2: whole milliseconds.
+  std::atomic<std::size_t> watched_{0};
+};
+
+}  // namespace cove::netpoll

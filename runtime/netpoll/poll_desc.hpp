@@ -1,0 +1,89 @@
+#pragma once
+
+#include "netpoll/gate.hpp"
+#include "netpoll/slot.hpp"
+
+#include <cove/runtime/detail/io_op.hpp>
+
+#include <cstdint>
+
+namespace cove::detail {
+struct close_op;
+}
+
+namespace cove::netpoll {
+
+class desc_table;
+
+/// What the poller latches about a descriptor and never takes back while it is open.
+enum : std::uint32_t {
+  hung_up = 1,         ///< Both directions have ended.
+  peer_finished = 2,   ///< The peer will send no more.
+  failed = 4,          ///< An error is pending or was reported.
+  urgent = 8,          ///< Out-of-band data has arrived.
+};
+
+/// One open descriptor as the runtime knows it. Lives in the runtime's table, in memory that is
+/// never given back while the runtime lives, so an event that comes late finds a poll descriptor,
+/// and its generation tells that it is meant for an earlier one.
+struct poll_desc {
+  // Any thread.
+  gate access;
+  slot slots[2];
+  /// generation : 32 | latched flags : 32. One word, so that a late event can only latch into the
+  /// generation that it belongs to: a spurious ready is harmless, a spurious latch is not.
+  std::atomic<std::uint64_t> status{0};
+  /// The first fatal error of the connection (errno), or 0. The kernel reports it once; here it
+  /// stays, so that no later read mistakes a reset for the end of the stream.
+  std::atomic<int> broken{0};
+  /// Who waits for the descriptor to be closed.
+  std::atomic<detail::close_op*> closer{nullptr};
+
+  // The holder of the direction.
+  bool drained[2] = {false, false};
+  std::atomic<bool> finished_writing{false};
+
+  // Accept and datagram receive queue in order: tasks that wait for the read direction.
+  detail::spin_lock queue_lock;
+  detail::io_op* queue_first = nullptr;
+  detail::io_op* queue_last = nullptr;
+
+  // Constant while open.
+  int fd = -1;
+  std::uint32_t index = 0;
+  bool completes = false;  ///< Watched by a completion backend.
+  bool stream = false;     ///< A short read or write means drained (TCP only).
+  desc_table* table = nullptr;
+
+  // Under the table's lock.
+  poll_desc* next_free = nullptr;
+
+  slot& at(direction d) noexcept { return slots[static_cast<unsigned>(d)]; }
+  bool& drained_at(direction d) noexcept { return drained[static_cast<unsigned>(d)]; }
+
+  std::uint32_t generation() const noexcept {
+    return static_cast<std::uint32_t>(status.load(std::memory_order_relaxed) >> 32);
+  }
+  std::uint32_t latched() const noexcept {
+    // acquire: pairs with latch() of the poller.
+    return static_cast<std::uint32_t>(status.load(std::memory_order_acquire));
+  }
+  /// False if the event belongs to an earlier generation and must be dropped.
+  bool latch(std::uint32_t generation, std::uint32_t flags) noexcept {
+    std::uint64_t word = status.load(std::memory_order_relaxed);
+    do {
+      if (static_cast<std::uint32_t>(word >> 32) != generation) return false;
+      if ((word & flags) == flags) return true;
+      // acq_rel: pairs with latched().
+    } while (!status.compare_exchange_weak(word, word | flags, std::memory_order_acq_rel,
+                                           std::memory_order_relaxed));
+    return true;
+  }
+  /// Makes every event of the current generation stale.
+  void next_generation() noexcept {
+    const std::uint64_t next = (static_cast<std::uint64_t>(generation()) + 1) << 32;
+    status.store(next, std::memory_order_release);  // pairs with the load in latch().
+  }
+};
+
+}  // namespace cove::netpoll

@@ -1,0 +1,69 @@
+#include "report.hpp"
+
+#include "state.hpp"
+
+#include <cstring>
+
+// What a hanging or stopping program says of its tasks. The tree is walked from the runtime's own
+// group downwards, each group under its lock; a task's present wait is read without being its owner,
+// so only what a task publishes for reports is looked at.
+
+namespace cove::detail {
+namespace {
+
+std::string place_text(const std::source_location& place) {
+  if (place.line() == 0) return "not started";
+  const char* file = place.file_name();
+  if (const char* slash = std::strrchr(file, '/'); slash != nullptr) file = slash + 1;
+  return std::string(file) + ":" + std::to_string(place.line());
+}
+
+/// `cove::task<> session(cove::net::tcp_stream)` -> `session`.
+std::string short_name(std::string_view function) {
+  const std::size_t arguments = function.find('(');
+  std::string_view head = function.substr(0, arguments);
+  if (const std::size_t space = head.find_last_of(" :"); space != std::string_view::npos)
+    head.remove_prefix(space + 1);
+  return std::string(head.empty() ? function : head);
+}
+
+void report_group(task_group& group, std::size_t depth, std::string& text) {
+  const spin_guard members(group.lock);
+  for (task_ctl* task = group.children; task != nullptr; task = task->next_sibling) {
+    text.append(2 * depth, ' ');
+    text += "task " + describe_task(*task);
+    if (task->parent_id != 0) text += ", spawned by task " + std::to_string(task->parent_id);
+    text += "\n";
+    const spin_guard tree(task->tree_lock);
+    for (task_group* inner = task->groups; inner != nullptr; inner = inner->outer_group)
+      report_group(*inner, depth + 1, text);
+  }
+}
+
+}  // namespace
+
+std::string describe_exception(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+}
+
+std::string describe_task(const task_ctl& task) {
+  std::string text = std::to_string(task.id) + " \"";
+  const char* name = task.name.load(std::memory_order_relaxed);
+  text += name != nullptr ? std::string(name) : short_name(task.place.function_name());
+  text += "\" (" + place_text(task.place) + ")";
+  return text;
+}
+
+std::string report_tasks(runtime_state& state) {
+  std::string text;
+  report_group(state.root, 0, text);
+  return text;
+}
+
+}  // namespace cove::detail

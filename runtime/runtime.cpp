@@ -1,0 +1,188 @@
+#include <cove/runtime/runtime.hpp>
+
+#include "cpu_count.hpp"
+#include <cove/runtime/detail/log.hpp>
+#include "netpoll/pick.hpp"
+#include "report.hpp"
+#include "state.hpp"
+
+#include <charconv>
+#include <cstdlib>
+
+// Making, asking and ending a runtime.
+//
+// The end, in stages
+//   1. request   the root group takes no more tasks; its scope is triggered; every task is asked, once
+//   2. drain     wait until the group is empty, or for the limit
+//   3. report    what is left, by name and place
+// The destructor goes through the stages without a limit, and only then ends sysmon, workers and
+// netpoller: no frame is destroyed while it is suspended in an operation.
+
+namespace cove {
+namespace {
+
+unsigned read_workers_variable() {
+  const char* text = std::getenv("COVE_WORKERS");
+  if (text == nullptr || *text == '\0') return 0;
+  unsigned value = 0;
+  const char* end = text + std::char_traits<char>::length(text);
+  const auto [stop, why] = std::from_chars(text, end, value);
+  if (why != std::errc{} || stop != end || value == 0 || value > 1024)
+    throw error(std::make_error_code(std::errc::invalid_argument),
+                "COVE_WORKERS=\"" + std::string(text) + "\"", "give a number from 1 to 1024");
+  return value;
+}
+
+void check_options(const runtime_options& options) {
+  if (options.workers > 1024)
+    throw error(std::make_error_code(std::errc::invalid_argument),
+                "runtime_options::workers = " + std::to_string(options.workers),
+                "give a number from 1 to 1024, or 0 for the machine's");
+  if (options.tuning.ring_slots < 1 || options.tuning.ring_slots > 256)
+    throw error(std::make_error_code(std::errc::invalid_argument),
+                "tuning::ring_slots = " + std::to_string(options.tuning.ring_slots),
+                "give a number from 1 to 256");
+}
+
+std::string next_name() {
+  static std::atomic<unsigned> count{0};
+  return "runtime-" + std::to_string(count.fetch_add(1, std::memory_order_relaxed) + 1);
+}
+
+}  // namespace
+
+namespace detail {
+
+namespace {
+
+sched::settings settings_for(const runtime_options& options, unsigned workers, bool spin) {
+  sched::settings chosen;
+  chosen.workers = workers;
+  chosen.spin = spin;
+  chosen.sysmon = options.sysmon;
+  chosen.ring_slots = options.tuning.ring_slots;
+  chosen.entry_without_p = options.tuning.entry_without_p;
+  return chosen;
+}
+
+}  // namespace
+
+runtime_state::runtime_state(runtime& owner, runtime_options chosen, unsigned workers, bool spin,
+                             std::string backend_name, std::string reason)
+    : facade(owner),
+      options(std::move(chosen)),
+      backend_reason(std::move(reason)),
+      descriptors(*new netpoll::desc_table),
+      scheduler(settings_for(options, workers, spin),
+                netpoll::make_backend(backend_name, descriptors)),
+      completes(scheduler.poller().completes()) {
+  descriptors.serve(scheduler.poller());
+  root.runtime = this;
+  root.on_empty = [](task_group& group) noexcept {
+    runtime_state& self = *group.runtime;
+    const std::lock_guard guard(self.drain_lock);
+    self.drained.notify_all();
+  };
+  if (options.sysmon) sysmon.emplace(scheduler);
+}
+
+runtime_state::~runtime_state() {
+  sysmon.reset();
+  scheduler.shut_down();
+  descriptors.retire();
+}
+
+}  // namespace detail
+
+runtime::runtime(runtime_options options) {
+  check_options(options);
+  unsigned workers = options.workers != 0 ? options.workers : read_workers_variable();
+  if (workers == 0) workers = detail::usable_cpus();
+  std::string backend = options.backend;
+  std::string reason = "option";
+  if (const char* asked = std::getenv("COVE_BACKEND");
+      backend.empty() && asked != nullptr && *asked != '\0') {
+    backend = asked;
+    reason = "COVE_BACKEND";
+  } else if (backend.empty()) {
+    reason = "default";
+  }
+  if (options.name.empty()) options.name = next_name();
+  const bool spin = options.spin && detail::usable_cpus() >= 2;
+  state_ = new detail::runtime_state(*this, std::move(options), workers, spin, std::move(backend),
+                                     std::move(reason));
+}
+
+runtime::~runtime() {
+  // A moment for tasks that only have to unwind, before anything is reported.
+  constexpr std::int64_t moment_ns = 200'000'000;
+  if (!stop_within(moment_ns)) {
+    std::unique_lock guard(state_->drain_lock);
+    state_->drained.wait(guard, [this] {
+      const detail::spin_guard members(state_->root.lock);
+      return state_->root.running == 0;
+    });
+  }
+  delete state_;
+}
+
+detail::task_group& runtime::root_group() noexcept { return state_->root; }
+
+bool runtime::stop_within(std::int64_t limit_ns) {
+  refuse_inside_task();
+  detail::task_group& root = state_->root;
+  {
+    const detail::spin_guard members(root.lock);
+    root.closed = true;
+  }
+  detail::stop_reason none = detail::stop_reason::none;
+  // seq_cst: stored before any task is asked, as trigger() does.
+  if (root.scope.triggered.compare_exchange_strong(none, detail::stop_reason::canceled,
+                                                   std::memory_order_seq_cst)) {
+    detail::task_list woken;
+    detail::ask_all(root, woken);
+    detail::make_ready(woken);
+  }
+  const auto empty = [&root] {
+    const detail::spin_guard members(root.lock);
+    return root.running == 0;
+  };
+  {
+    std::unique_lock guard(state_->drain_lock);
+    if (limit_ns == INT64_MAX) {
+      state_->drained.wait(guard, empty);
+      return true;
+    }
+    if (state_->drained.wait_for(guard, std::chrono::nanoseconds(limit_ns), empty)) return true;
+  }
+  detail::log(detail::log_level::warning,
+              "runtime \"" + name() + "\" is stopping; still running:\n" + report());
+  return false;
+}
+
+void runtime::refuse_inside_task() {
+  if (detail::current_task() != nullptr)
+    throw error(std::make_error_code(std::errc::resource_deadlock_would_occur),
+                "blocking call inside a task", "co_await instead: the worker would wait for itself");
+}
+
+void runtime::block_thread(detail::task_ctl& task) {
+  sched::parker sleep;
+  std::uintptr_t running = 0;
+  const std::uintptr_t me = reinterpret_cast<std::uintptr_t>(&sleep) + 1;
+  // acq_rel: see "The join word" in spawn.cpp.
+  if (task.join.compare_exchange_strong(running, me, std::memory_order_acq_rel)) sleep.park();
+}
+
+std::string runtime::report() const { return detail::report_tasks(*state_); }
+
+const std::string& runtime::name() const noexcept { return state_->options.name; }
+
+std::string_view runtime::backend() const noexcept { return state_->scheduler.poller().name(); }
+
+runtime* runtime::current() noexcept {
+  const detail::task_ctl* task = detail::current_task();
+  return task != nullptr ? &task->runtime->facade : nullptr;
+}
+
+}  // namespace cove

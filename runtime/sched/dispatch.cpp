@@ -1,0 +1,165 @@
+#include "sched/dispatch.hpp"
+
+#include "sched/runtime_entry.hpp"
+#include "sched/scheduler.hpp"
+#include "state.hpp"
+
+#include <cove/runtime/detail/suspend.hpp>
+
+// Between "popped from a queue" and "resumed". Every way out of a wait comes through here, and so
+// does every way in; a coroutine therefore sees final results only.
+//
+//   suspend     user code awaits        drive
+//   dispatch    the worker popped it    claimed? settle : drive, then resume
+//
+//   drive    1. advance(): final -> go on; else it is armed
+//            2. park(): parked -> the task is somebody else's from here on
+//                       completed -> 1
+//                       requested -> look(): no reason -> 2
+//                                    withdraw(): taken back -> refused, go on
+//                                                in flight -> remember why, 2 with the mask set
+//   settle   a canceller claimed the parked task: look(): no reason -> unclaim, or go on as completed
+//                                    withdraw(): taken back -> refused, go on
+//                                                in flight -> remask: parked until it completes
+//
+// After a withdrawal in flight the next advance() ends the operation, so no wait stays masked.
+
+namespace cove::sched {
+namespace {
+
+using detail::operation;
+using detail::parking_word;
+using detail::stop_reason;
+using detail::task_ctl;
+
+/// True if the operation is final; false if the task is parked.
+bool drive(processor& p, task_ctl& task, operation& op) noexcept {
+  while (!op.type->advance(op, task, p)) {
+    bool mask = op.masked || op.cause != stop_reason::none;
+    for (;;) {
+      const parking_word::outcome outcome = task.word.park(mask);
+      if (outcome == parking_word::outcome::parked) return false;
+      if (outcome == parking_word::outcome::completed) break;
+      const stop_reason why = detail::look(task);
+      if (why == stop_reason::none) continue;
+      if (op.type->withdraw(op, task, p)) {
+        op.type->refuse(op, why);
+        return true;
+      }
+      op.cause = why;
+      mask = true;
+    }
+  }
+  return true;
+}
+
+enum class settled : std::uint8_t { parked, completed, refused };
+
+settled settle(processor& p, task_ctl& task, operation& op) noexcept {
+  for (;;) {
+    const stop_reason why = detail::look(task);
+    if (why == stop_reason::none) {
+      const parking_word::outcome outcome = task.word.unclaim();
+      if (outcome == parking_word::outcome::parked) return settled::parked;
+      if (outcome == parking_word::outcome::completed) return settled::completed;
+      continue;
+    }
+    if (op.type->withdraw(op, task, p)) {
+      task.word.take();
+      op.type->refuse(op, why);
+      return settled::refused;
+    }
+    op.cause = why;
+    return task.word.remask() ? settled::parked : settled::completed;
+  }
+}
+
+/// True if the task may be resumed.
+bool go_on(processor& p, task_ctl& task) noexcept {
+  if (task.op == nullptr) return true;
+  operation& op = *task.op;
+  settled how = settled::completed;
+  if (task.word.claimed()) how = settle(p, task, op);
+  if (how == settled::parked) return false;
+  if (how == settled::completed && !drive(p, task, op)) return false;
+  task.op = nullptr;
+  task.word.end_operation();
+  return true;
+}
+
+/// The one place where a coroutine is resumed.
+void resume(machine& m, task_ctl& task) noexcept {
+  task.budget = detail::ready_budget;
+  task.hops = detail::hop_budget;
+  m.current = &task;
+  std::coroutine_handle<> next = task.leaf;
+  do {
+    m.bounce = nullptr;
+    next.resume();
+    next = m.bounce;  // Set only while the task is still ours.
+  } while (next);
+  m.current = nullptr;
+}
+
+}  // namespace
+
+void dispatch(machine& m, task_ctl& task) noexcept {
+  if (!go_on(*m.p, task)) return;
+  resume(m, task);
+  if (task_ctl* finished = m.finished; finished != nullptr) {
+    m.finished = nullptr;
+    detail::finish_task(*finished);
+  }
+}
+
+}  // namespace cove::sched
+
+namespace cove::detail {
+
+bool suspend(task_ctl& task, operation& op, std::coroutine_handle<> leaf) noexcept {
+  task.leaf = leaf;
+  task.op = &op;
+  sched::scheduler& scheduler = task.runtime->scheduler;
+  const sched::runtime_entry entry(scheduler);
+  if (entry.p() == nullptr || task.budget < 0) {
+    // Without a processor nothing can be armed, and a spent budget is a turn for others: the
+    // operation starts when a worker pops the task.
+    scheduler.requeue(entry.p(), task);
+    return true;
+  }
+  if (!sched::drive(*entry.p(), task, op)) return true;
+  task.op = nullptr;
+  task.word.end_operation();
+  return false;
+}
+
+void suspend_yield(task_ctl& task, std::coroutine_handle<> leaf) noexcept {
+  task.leaf = leaf;
+  task.op = nullptr;
+  sched::scheduler& scheduler = task.runtime->scheduler;
+  const sched::runtime_entry entry(scheduler);
+  scheduler.requeue(entry.p(), task);
+}
+
+void make_ready(task_ctl& task, bool next) noexcept {
+  task.runtime->scheduler.ready(task,
+                                next ? sched::placement::next : sched::placement::tail);
+}
+
+void make_ready(task_list& tasks) noexcept {
+  while (task_ctl* task = tasks.pop())
+    task->runtime->scheduler.ready(*task, sched::placement::tail);
+}
+
+std::coroutine_handle<> bounce(task_ctl& task, std::coroutine_handle<> to) noexcept {
+  task.hops = hop_budget;
+  sched::this_machine()->bounce = to;
+  return std::noop_coroutine();
+}
+
+task_ctl* current_task() noexcept {
+  const sched::machine* m = sched::this_machine();
+  return m != nullptr ? m->current : nullptr;
+}
+
+}  // namespace cove::detail

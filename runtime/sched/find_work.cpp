@@ -1,0 +1,200 @@
+#include "sched/scheduler.hpp"
+
+#include "clock.hpp"
+
+// The order in which a worker looks for work: its own queue (the next slot first), the global
+// queue, the network, the other processors. Every 61st tick the global queue and the network come
+// first, so that a queue that never empties starves neither.
+
+namespace cove::sched {
+namespace {
+
+constexpr std::uint32_t fairness_ticks = 61;
+constexpr std::uint32_t timer_ticks = 8;
+constexpr unsigned next_streak_max = 3;
+constexpr unsigned steal_rounds = 4;
+constexpr std::size_t global_batch_max = 128;
+
+}  // namespace
+
+detail::task_ctl* scheduler::find_work(machine& m) noexcept {
+  for (;;) {
+    if (m.p == nullptr && !sleep(m)) return nullptr;
+    if (exit_.load(std::memory_order_relaxed)) return nullptr;
+    detail::task_ctl* task = find_local(*m.p);
+    if (task == nullptr) task = find_elsewhere(m);
+    if (task != nullptr) {
+      if (m.spinning) found_while_spinning(m);
+      return task;
+    }
+    if (!sleep(m)) return nullptr;
+  }
+}
+
+detail::task_ctl* scheduler::find_local(processor& p) noexcept {
+  const std::uint32_t tick = ++p.tick;
+  if (tick % fairness_ticks == 0) {
+    if (poller_backend_->watched() != 0) poll_now(p);
+    if (global_count_.load(std::memory_order_relaxed) != 0)
+      if (detail::task_ctl* task = take_global(p, 1); task != nullptr) return task;
+  }
+  if (tick % timer_ticks == 0) run_timers(p, p);
+  if (detail::task_ctl* task = take_in_turn(p); task != nullptr) return task;
+  if (run_timers(p, p))
+    if (detail::task_ctl* task = take_in_turn(p); task != nullptr) return task;
+  if (global_count_.load(std::memory_order_relaxed) != 0)
+    return take_global(p, global_batch_max);
+  return nullptr;
+}
+
+/// The next slot, but not more than three times in a row while others wait: nothing would ever
+/// break up a pair of tasks that wake each other.
+detail::task_ctl* scheduler::take_in_turn(processor& p) noexcept {
+  detail::task_ctl* next = p.queue.take_next();
+  if (next == nullptr) {
+    p.next_streak = 0;
+    return p.queue.pop();
+  }
+  if (++p.next_streak <= next_streak_max) return next;
+  p.next_streak = 0;
+  detail::task_ctl* waiting = p.queue.pop();
+  if (waiting == nullptr) return next;
+  push(p, *next);
+  return waiting;
+}
+
+detail::task_ctl* scheduler::find_elsewhere(machine& m) noexcept {
+  const auto total = static_cast<unsigned>(processors_.size());
+  if (total == 1) return nullptr;
+  // relaxed: both counts only decide how hard to look; the protocol's reads come in sleep().
+  const unsigned busy = total - idle_.load(std::memory_order_relaxed);
+  if (busy <= 1 && !m.spinning) return nullptr;  // Nobody else runs, so nothing can be stolen.
+  // While somebody waits in the kernel for all, the network needs no look.
+  if (!waiting_.load(std::memory_order_relaxed) && poller_backend_->watched() != 0)
+    if (poll_now(*m.p)) return take_in_turn(*m.p);
+  if (!m.spinning) {
+    if (2 * spinning_.load(std::memory_order_relaxed) >= busy) return nullptr;
+    m.spinning = true;
+    spinning_.fetch_add(1, std::memory_order_acq_rel);
+  }
+  return steal(m);
+}
+
+detail::task_ctl* scheduler::steal(machine& m) noexcept {
+  const auto total = static_cast<unsigned>(processors_.size());
+  for (unsigned round = 0; round < steal_rounds; ++round) {
+    const bool last = round == steal_rounds - 1;
+    const unsigned start = m.draw() % total;
+    for (unsigned i = 0; i < total; ++i) {
+      processor& victim = *processors_[(start + i) % total];
+      if (&victim == m.p) continue;
+      if (last && run_timers(*m.p, victim))
+        if (detail::task_ctl* task = take_in_turn(*m.p); task != nullptr) return task;
+      // The next slot only in the last round: its task is about to run where it is warm.
+      if (detail::task_ctl* task = victim.queue.steal_into(m.p->queue, last); task != nullptr) {
+        counters::add(m.p->count.steals);
+        return task;
+      }
+    }
+    if (global_count_.load(std::memory_order_relaxed) != 0)
+      if (detail::task_ctl* task = take_global(*m.p, global_batch_max); task != nullptr)
+        return task;
+  }
+  return nullptr;
+}
+
+detail::task_ctl* scheduler::take_global(processor& p, std::size_t most) noexcept {
+  detail::task_ctl* first = nullptr;
+  detail::task_list rest;
+  {
+    const std::lock_guard guard(lock_);
+    std::size_t share = global_.count / processors_.size() + 1;
+    if (share > most) share = most;
+    first = global_.pop();
+    while (--share > 0) {
+      detail::task_ctl* task = global_.pop();
+      if (task == nullptr) break;
+      rest.push(*task);
+    }
+    global_count_.store(global_.count, std::memory_order_relaxed);
+  }
+  keep(p, rest);
+  return first;
+}
+
+bool scheduler::run_timers(processor& into, processor& of) noexcept {
+  if (of.timers.earliest() == timer_heap::never()) return false;
+  const std::int64_t now = detail::now_ns();
+  if (of.timers.earliest() > now) return false;
+  detail::task_list due;
+  of.timers.expire(now, &due, 64);
+  if (due.empty()) return false;
+  keep(into, due);
+  return true;
+}
+
+bool scheduler::poll_now(processor& p) noexcept {
+  // acquire/release: one non-blocking poller at a time, so that workers do not queue up behind the
+  // kernel's lock.
+  if (polling_.exchange(true, std::memory_order_acquire)) return false;
+  detail::task_list came;
+  poller_backend_->poll(came);
+  polling_.store(false, std::memory_order_release);
+  polls_.fetch_add(1, std::memory_order_relaxed);
+  counters::add(p.count.polls);
+  if (came.empty()) return false;
+  const bool share = came.count > 1 && processors_.size() > 1;
+  keep(p, came);
+  if (share) wake_one();
+  return true;
+}
+
+void scheduler::found_while_spinning(machine& m) noexcept {
+  m.spinning = false;
+  // seq_cst, and a full fence behind it: "stop looking" of the head of scheduler.hpp. The last
+  // spinner replaces itself if there is more than what it found.
+  if (spinning_.fetch_sub(1, std::memory_order_seq_cst) != 1) return;
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (any_work()) wake_one();
+}
+
+bool scheduler::any_work() noexcept {
+  if (global_count_.load(std::memory_order_relaxed) != 0) return true;
+  for (const auto& p : processors_)
+    if (!p->queue.empty()) return true;
+  return false;
+}
+
+void scheduler::keep(processor& p, detail::task_list& tasks) noexcept {
+  while (detail::task_ctl* task = tasks.pop()) push(p, *task);
+}
+
+/// Behind what is there; half of a full ring goes to the global queue, under one lock.
+void scheduler::push(processor& p, detail::task_ctl& task) noexcept {
+  unsigned count = 0;
+  detail::task_ctl* spilled = p.queue.push(&task, count);
+  if (spilled == nullptr) return;
+  const std::lock_guard guard(lock_);
+  while (spilled != nullptr) {
+    detail::task_ctl* next = spilled->next;
+    global_.push(*spilled);
+    spilled = next;
+  }
+  global_count_.store(global_.count, std::memory_order_relaxed);
+}
+
+bool scheduler::poll_if_neglected() noexcept {
+  const std::uint64_t polls = polls_.load(std::memory_order_relaxed);
+  const bool neglected = polls == polls_seen_ && !waiting_.load(std::memory_order_relaxed) &&
+                         poller_backend_->watched() != 0;
+  polls_seen_ = polls;
+  if (!neglected || polling_.exchange(true, std::memory_order_acquire)) return false;
+  detail::task_list came;
+  poller_backend_->poll(came);
+  polling_.store(false, std::memory_order_release);
+  polls_.fetch_add(1, std::memory_order_relaxed);
+  ready_all(came);
+  return true;
+}
+
+}  // namespace cove::sched

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "sched/parker.hpp"
+#include "sched/processor.hpp"
+
+#include <coroutine>
+#include <thread>
+
+namespace cove::sched {
+
+class scheduler;
+
+/// M: a worker thread.
+struct machine {
+  machine(scheduler& s, std::uint32_t number) noexcept
+      : owner(s), random(number * 2654435761u + 1) {}
+
+  scheduler& owner;
+  std::thread thread;
+  parker sleep;
+
+  // The worker's own thread.
+  processor* p = nullptr;
+  bool spinning = false;
+  std::uint32_t random;
+  detail::task_ctl* current = nullptr;  ///< The task it runs.
+  std::coroutine_handle<> bounce;       ///< Resume this from the loop, on a fresh stack.
+  detail::task_ctl* finished = nullptr; ///< The root that has just come to its end.
+  std::uint64_t next_id = 0;            ///< Task ids handed out in blocks.
+  std::uint64_t last_id = 0;
+
+  // Set by whoever wakes it, before the parker's token.
+  processor* granted = nullptr;
+
+  // Under the scheduler's lock.
+  machine* next_idle = nullptr;
+
+  std::uint32_t draw() noexcept {  // xorshift32
+    random ^= random << 13;
+    random ^= random >> 17;
+    random ^= random << 5;
+    return random;
+  }
+};
+
+/// The worker that this thread is, or nullptr. Never kept across a suspension: a task may go on in
+/// another thread. Out of line, so that no compiler keeps the thread-local's address either.
+machine* this_machine() noexcept;
+void set_this_machine(machine* m) noexcept;
+
+}  // namespace cove::sched

@@ -1,0 +1,108 @@
+#include "sched/scheduler.hpp"
+
+#include "sched/dispatch.hpp"
+
+namespace cove::sched {
+
+scheduler::scheduler(const struct settings& chosen, std::unique_ptr<netpoll::backend> poller)
+    : settings_(chosen), poller_backend_(std::move(poller)) {
+  processors_.reserve(settings_.workers);
+  machines_.reserve(settings_.workers);
+  for (unsigned i = 0; i < settings_.workers; ++i) {
+    processors_.push_back(std::make_unique<processor>(i));
+    processors_.back()->queue.set_limit(settings_.ring_slots);
+    processors_.back()->queue.set_solo(settings_.workers == 1);
+  }
+  for (unsigned i = settings_.workers; i-- > 0;) release_idle(*processors_[i]);
+}
+
+scheduler::~scheduler() { shut_down(); }
+
+void scheduler::ready(detail::task_ctl& task, placement where) noexcept {
+  machine* m = this_machine();
+  if (m != nullptr && &m->owner == this && m->p != nullptr)
+    ready_on(*m->p, task, where);
+  else
+    inject(task);
+}
+
+void scheduler::ready_on(processor& p, detail::task_ctl& task, placement where) noexcept {
+  detail::task_ctl* displaced = where == placement::next ? p.queue.push_next(&task) : &task;
+  if (displaced != nullptr) push(p, *displaced);
+  if (processors_.size() > 1) wake_one();
+}
+
+void scheduler::ready_all(detail::task_list& tasks) noexcept {
+  if (tasks.empty()) return;
+  machine* m = this_machine();
+  if (m != nullptr && &m->owner == this && m->p != nullptr) {
+    keep(*m->p, tasks);
+    if (processors_.size() > 1) wake_one();
+    return;
+  }
+  {
+    const std::lock_guard guard(lock_);
+    global_count_.store(global_.count + tasks.count, std::memory_order_relaxed);
+    while (detail::task_ctl* task = tasks.pop()) global_.push(*task);
+  }
+  wake_one();
+}
+
+void scheduler::requeue(processor* p, detail::task_ctl& task) noexcept {
+  if (p == nullptr) return inject(task);
+  // No wake: the amount of work has not grown.
+  push(*p, task);
+}
+
+void scheduler::inject(detail::task_ctl& task) noexcept {
+  {
+    const std::lock_guard guard(lock_);
+    global_.push(task);
+    global_count_.store(global_.count, std::memory_order_relaxed);
+  }
+  wake_one();
+}
+
+std::uint64_t scheduler::new_task_id(machine* m) noexcept {
+  constexpr std::uint64_t block = 1024;
+  if (m == nullptr || &m->owner != this)
+    return next_task_id_.fetch_add(1, std::memory_order_relaxed);
+  if (m->next_id == m->last_id) {
+    m->next_id = next_task_id_.fetch_add(block, std::memory_order_relaxed);
+    m->last_id = m->next_id + block;
+  }
+  return m->next_id++;
+}
+
+unsigned scheduler::threads() noexcept {
+  const std::lock_guard guard(lock_);
+  return static_cast<unsigned>(machines_.size());
+}
+
+void scheduler::run_worker(machine& m) noexcept {
+  set_this_machine(&m);
+  while (detail::task_ctl* task = find_work(m)) {
+    counters::add(m.p->count.runs);
+    dispatch(m, *task);
+  }
+  set_this_machine(nullptr);
+}
+
+void scheduler::shut_down() noexcept {
+  std::vector<std::unique_ptr<machine>> ending;
+  {
+    const std::lock_guard guard(lock_);
+    exit_.store(true, std::memory_order_relaxed);
+    while (machine* m = idle_machines_) {
+      idle_machines_ = m->next_idle;
+      m->granted = nullptr;
+      m->sleep.unpark();
+    }
+    ending.swap(machines_);
+  }
+  poller_backend_->wake();
+  for (const auto& m : ending)
+    if (m->thread.joinable()) m->thread.join();
+}
+
+}  // namespace cove::sched

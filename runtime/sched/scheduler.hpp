@@ -1,0 +1,174 @@
+#pragma once
+
+#include "netpoll/backend.hpp"
+#include "sched/machine.hpp"
+#include "sched/processor.hpp"
+#include "sched/spin_policy.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+// Who runs next.
+//
+// The problem. P processors hold run queues; M worker threads each need a processor to run tasks.
+// Work arrives from tasks, from other threads, from timers and from the network. A worker with
+// nothing to do must sleep (idle means idle), and whoever brings work must wake one, but only if
+// nobody is awake who would find it: a wake-up costs more than most work is worth.
+//
+// Designs rejected. One shared queue: its lock is on every path. Waking a worker for each task:
+// bursts wake everybody and most find nothing. Handing work to a given sleeper: the task moves to
+// a cold cache although its waker is about to be idle.
+//
+// The design is Go's. Some workers spin: they hold a processor, have nothing to run and look for
+// work (at most half as many as are busy). Bringing work wakes a worker only if a processor is idle
+// and nobody spins. The two protocols that make this sound:
+//
+//   Worker parking/unparking
+//   bring work                              stop looking
+//     1. put it on a queue                    1. release the processor, spinning - 1
+//     2. full fence                           2. full fence
+//     3. read idle and spinning               3. read every queue once more
+//        wake one if idle > 0, spinning = 0      take a processor back if there is any work
+//
+// Each side writes, fences, then reads what the other writes, so at least one sees the other: the
+// bringer a worker that no longer spins, or the worker the work. Acquire and release would let both
+// read the old value. A spinner that finds work stops spinning by the same steps (decrement, fence,
+// read every queue; wake one if there is more): the last spinner replaces itself.
+//
+//   The last step into sleep
+// A worker commits to sleep under the lock, where it becomes the poller (if nobody is) or an idle
+// machine. A waker decides under the same lock: hand a processor to an idle machine; else wake the
+// poller through the netpoll; else start a thread; else somebody is between "released" and
+// "committed", and `need_search_` makes that one look again. So no wake-up falls between two steps.
+//
+// The network is polled by a worker that goes idle (one waits in the kernel for all, without a
+// processor), every 61 ticks by a busy worker, and by sysmon when nobody did for 10 ms. Nothing is
+// correct only thanks to sysmon.
+//
+// Orders: queues publish their tasks by release and acquire of their own; the fences and seq_cst
+// accesses here only decide who is woken, never what is read from a task.
+
+namespace cove::sched {
+
+/// What a scheduler is built with.
+struct settings {
+  unsigned workers = 1;
+  bool spin = true;       ///< Poll for a bounded time before the last worker sleeps.
+  bool sysmon = true;
+  unsigned ring_slots = 256;
+  unsigned entry_without_p = 0;  ///< Tests: 1 in n entries yields no processor.
+};
+
+/// Where a task that may go on is put.
+enum class placement : std::uint8_t {
+  next,  ///< Runs next on this worker: it was woken by the task that runs now.
+  tail,  ///< Behind what is there.
+};
+
+class scheduler {
+ public:
+  scheduler(const settings& chosen, std::unique_ptr<netpoll::backend> poller);
+  ~scheduler();
+  scheduler(const scheduler&) = delete;
+  scheduler& operator=(const scheduler&) = delete;
+
+  /// Any thread: a task that the caller owns may go on.
+  void ready(detail::task_ctl& task, placement where) noexcept;
+  /// As ready(), for the holder of `p`.
+  void ready_on(processor& p, detail::task_ctl& task, placement where) noexcept;
+  /// Any thread: the same for a list, behind what is there.
+  void ready_all(detail::task_list& tasks) noexcept;
+  /// The task that runs gives way: it goes behind all that is runnable here.
+  void requeue(processor* p, detail::task_ctl& task) noexcept;
+  /// Any thread: through the global queue, for a task that needs a worker with a processor.
+  void inject(detail::task_ctl& task) noexcept;
+
+  /// Holder of `p`: a timer was set that fires earlier than all others of this processor.
+  void timer_moved_earlier(std::int64_t when_ns) noexcept;
+
+  /// A task id, handed out in blocks to workers.
+  std::uint64_t new_task_id(machine* m) noexcept;
+
+  /// Ends the workers. All tasks have ended.
+  void shut_down() noexcept;
+
+  /// sysmon: polls the network if nobody did since the last call.
+  bool poll_if_neglected() noexcept;
+  bool all_idle() const noexcept {
+    return idle_.load(std::memory_order_relaxed) == processors_.size();
+  }
+  /// sysmon: about to sleep until there is work again; false if there is some already.
+  bool sysmon_may_sleep() noexcept;
+  parker& sysmon_parker() noexcept { return sysmon_sleep_; }
+
+  const struct settings& settings() const noexcept { return settings_; }
+  netpoll::backend& poller() noexcept { return *poller_backend_; }
+  std::vector<std::unique_ptr<processor>>& processors() noexcept { return processors_; }
+  std::uint64_t waker_polls() const noexcept { return polls_.load(std::memory_order_relaxed); }
+  unsigned threads() noexcept;
+  std::size_t queued_globally() const noexcept {
+    return global_count_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  void run_worker(machine& m) noexcept;
+
+  // find_work.cpp: the order in which a worker with a processor looks for work.
+  detail::task_ctl* find_work(machine& m) noexcept;
+  detail::task_ctl* find_local(processor& p) noexcept;
+  detail::task_ctl* take_in_turn(processor& p) noexcept;
+  detail::task_ctl* find_elsewhere(machine& m) noexcept;
+  detail::task_ctl* steal(machine& m) noexcept;
+  detail::task_ctl* take_global(processor& p, std::size_t most) noexcept;
+  bool run_timers(processor& into, processor& of) noexcept;
+  bool poll_now(processor& p) noexcept;
+  void found_while_spinning(machine& m) noexcept;
+  bool any_work() noexcept;
+  void keep(processor& p, detail::task_list& tasks) noexcept;
+  void push(processor& p, detail::task_ctl& task) noexcept;
+
+  // sleep.cpp: into sleep and out of it.
+  bool sleep(machine& m) noexcept;
+  bool wait_for_network(machine& m) noexcept;
+  void wake_one() noexcept;
+  void start_machine(processor* p, bool spinning) noexcept;
+  void release_idle(processor& p) noexcept;  // Under lock_.
+  processor* take_idle() noexcept;           // Under lock_.
+  std::int64_t earliest_timer() noexcept;
+
+  // Constant after construction.
+  const struct settings settings_;
+  std::unique_ptr<netpoll::backend> poller_backend_;
+  std::vector<std::unique_ptr<processor>> processors_;
+
+  // Any thread.
+  std::atomic<unsigned> idle_{0};      ///< Idle processors; changed under lock_.
+  std::atomic<unsigned> spinning_{0};  ///< Workers that look for work.
+  std::atomic<std::size_t> global_count_{0};
+  std::atomic<std::uint64_t> polls_{0};
+  std::atomic<std::uint64_t> next_task_id_{1};
+  std::atomic<bool> polling_{false};  ///< Somebody is in a non-blocking poll.
+  std::atomic<bool> waiting_{false};  ///< Somebody is the poller; changed under lock_.
+  std::atomic<bool> exit_{false};     ///< Set under lock_.
+  /// When the poller will return by itself; INT64_MIN while nobody waits.
+  std::atomic<std::int64_t> poll_until_{INT64_MIN};
+
+  std::mutex lock_;
+  // Under lock_.
+  detail::task_list global_;
+  processor* idle_processors_ = nullptr;
+  machine* idle_machines_ = nullptr;
+  std::vector<std::unique_ptr<machine>> machines_;
+  bool need_search_ = false;
+  bool sysmon_asleep_ = false;
+
+  // The poller.
+  spin_policy spin_;
+
+  parker sysmon_sleep_;
+  std::uint64_t polls_seen_ = 0;  ///< sysmon only.
+};
+
+}  // namespace cove::sched

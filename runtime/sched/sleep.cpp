@@ -1,0 +1,193 @@
+#include "sched/scheduler.hpp"
+
+#include "clock.hpp"
+
+// Into sleep and out of it: the right-hand sides of both protocols at the head of scheduler.hpp.
+
+namespace cove::sched {
+
+/// The worker found nothing. Comes back with a processor and perhaps something to run, or gives
+/// false when the scheduler ends.
+bool scheduler::sleep(machine& m) noexcept {
+  const bool was_spinning = m.spinning;
+  if (m.p != nullptr) {
+    {
+      const std::lock_guard guard(lock_);
+      if (exit_.load(std::memory_order_relaxed)) return false;
+      if (!global_.empty()) return true;  // The caller looks again and takes it.
+      release_idle(*m.p);
+    }
+    m.p = nullptr;
+  }
+  if (was_spinning) {
+    m.spinning = false;
+    spinning_.fetch_sub(1, std::memory_order_seq_cst);  // seq_cst: "stop looking", step 1.
+  }
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // seq_cst: "stop looking", step 2.
+  if (any_work()) {
+    const std::lock_guard guard(lock_);
+    m.p = take_idle();
+    if (m.p != nullptr) {
+      if (was_spinning) {
+        m.spinning = true;
+        spinning_.fetch_add(1, std::memory_order_acq_rel);
+      }
+      return true;
+    }
+  }
+  std::unique_lock guard(lock_);
+  if (exit_.load(std::memory_order_relaxed)) return false;
+  if (need_search_) {
+    need_search_ = false;
+    m.p = take_idle();
+    if (m.p != nullptr) return true;
+  }
+  if (!waiting_.load(std::memory_order_relaxed)) {
+    waiting_.store(true, std::memory_order_relaxed);
+    guard.unlock();
+    return wait_for_network(m);
+  }
+  m.next_idle = idle_machines_;
+  idle_machines_ = &m;
+  guard.unlock();
+  m.sleep.park();
+  if (exit_.load(std::memory_order_relaxed)) return false;
+  m.p = m.granted;  // The parker's token ordered these behind the waker.
+  m.spinning = true;
+  counters::add(m.p->count.parks);
+  return true;
+}
+
+/// Waits in the kernel for all, without a processor, until something happens, a timer is due or
+/// somebody wakes it.
+bool scheduler::wait_for_network(machine& m) noexcept {
+  // Whoever sets an earlier timer compares with this, after it stored the timer; here it is stored
+  // before the timers are read. seq_cst on both sides: one of the two sees the other.
+  poll_until_.store(INT64_MAX, std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const std::int64_t until = earliest_timer();
+  poll_until_.store(until, std::memory_order_seq_cst);
+
+  detail::task_list came;
+  const std::int64_t start = detail::now_ns();
+  std::int64_t now = start;
+  bool awake = false;
+  if (spin_.worth_it(settings_.spin)) {
+    while (now - start < spin_policy::limit_ns && now < until) {
+      poller_backend_->poll(came);
+      if (!came.empty() || poller_backend_->woken()) break;
+      now = detail::now_ns();
+    }
+    awake = !came.empty();
+    if (!awake && !poller_backend_->woken()) spin_.wasted();
+  }
+  if (came.empty()) {
+    const std::int64_t delay = until == timer_heap::never() ? -1 : until > now ? until - now : 0;
+    poller_backend_->wait(delay, came);
+  }
+  poll_until_.store(INT64_MIN, std::memory_order_relaxed);
+  polls_.fetch_add(1, std::memory_order_relaxed);
+  now = detail::now_ns();
+  if (!came.empty()) spin_.woke(now, now - start, awake);
+
+  std::unique_lock guard(lock_);
+  waiting_.store(false, std::memory_order_relaxed);
+  if (exit_.load(std::memory_order_relaxed) && came.empty()) return false;
+  m.p = take_idle();
+  if (m.p == nullptr) {
+    // Every processor is busy: their workers will come past the global queue.
+    while (detail::task_ctl* task = came.pop()) global_.push(*task);
+    global_count_.store(global_.count, std::memory_order_relaxed);
+    return true;
+  }
+  guard.unlock();
+  counters::add(m.p->count.polls);
+  const bool share = came.count > 1 && processors_.size() > 1;
+  keep(*m.p, came);
+  if (share) wake_one();
+  return true;
+}
+
+/// There is more work than before: wakes a worker if one is needed ("bring work", steps 2 and 3).
+void scheduler::wake_one() noexcept {
+  // seq_cst fence: the work was put on a queue before, the counts are read after; a worker that
+  // stops looking does the reverse. Acquire/release would let both read old values.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (idle_.load(std::memory_order_relaxed) == 0 || spinning_.load(std::memory_order_relaxed) != 0)
+    return;
+  unsigned none = 0;
+  // seq_cst: the waker is a spinner from here on, until it has handed that on or taken it back.
+  if (!spinning_.compare_exchange_strong(none, 1, std::memory_order_seq_cst)) return;
+
+  std::unique_lock guard(lock_);
+  if (idle_processors_ == nullptr || exit_.load(std::memory_order_relaxed)) {
+    spinning_.fetch_sub(1, std::memory_order_seq_cst);  // seq_cst: as above, taken back.
+    return;
+  }
+  if (machine* m = idle_machines_; m != nullptr) {
+    idle_machines_ = m->next_idle;
+    m->granted = take_idle();
+    counters::add(m->granted->count.wakes);
+    guard.unlock();
+    m->sleep.unpark();
+  } else if (waiting_.load(std::memory_order_relaxed)) {
+    spinning_.fetch_sub(1, std::memory_order_seq_cst);  // seq_cst: the poller will look.
+    guard.unlock();
+    poller_backend_->wake();
+  } else if (machines_.size() < processors_.size()) {
+    start_machine(take_idle(), true);
+  } else {
+    need_search_ = true;
+    spinning_.fetch_sub(1, std::memory_order_seq_cst);  // seq_cst: the one falling asleep looks.
+  }
+}
+
+void scheduler::start_machine(processor* p, bool spinning) noexcept {
+  machines_.push_back(
+      std::make_unique<machine>(*this, static_cast<std::uint32_t>(machines_.size())));
+  machine& m = *machines_.back();
+  m.p = p;
+  m.spinning = spinning;
+  m.thread = std::thread([this, &m] { run_worker(m); });
+}
+
+void scheduler::timer_moved_earlier(std::int64_t when_ns) noexcept {
+  if (processors_.size() == 1) return;  // Its only worker is awake: it is setting the timer.
+  // seq_cst fence: the timer was stored before; pairs with wait_for_network().
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (when_ns < poll_until_.load(std::memory_order_relaxed)) poller_backend_->wake();
+}
+
+std::int64_t scheduler::earliest_timer() noexcept {
+  std::int64_t earliest = timer_heap::never();
+  for (const auto& p : processors_)
+    if (const std::int64_t when = p->timers.earliest(); when < earliest) earliest = when;
+  return earliest;
+}
+
+void scheduler::release_idle(processor& p) noexcept {
+  p.next_idle = idle_processors_;
+  idle_processors_ = &p;
+  idle_.fetch_add(1, std::memory_order_seq_cst);  // seq_cst: "stop looking", step 1.
+}
+
+processor* scheduler::take_idle() noexcept {
+  processor* p = idle_processors_;
+  if (p == nullptr) return nullptr;
+  idle_processors_ = p->next_idle;
+  idle_.fetch_sub(1, std::memory_order_seq_cst);  // seq_cst: see release_idle().
+  if (sysmon_asleep_) {
+    sysmon_asleep_ = false;
+    sysmon_sleep_.unpark();
+  }
+  return p;
+}
+
+bool scheduler::sysmon_may_sleep() noexcept {
+  const std::lock_guard guard(lock_);
+  if (!all_idle() || exit_.load(std::memory_order_relaxed)) return false;
+  sysmon_asleep_ = true;
+  return true;
+}
+
+}  // namespace cove::sched

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "netpoll/desc_table.hpp"
+#include "sched/scheduler.hpp"
+#include "sched/sysmon.hpp"
+
+#include <cove/runtime/runtime.hpp>
+
+#include <condition_variable>
+#include <optional>
+
+namespace cove::detail {
+
+/// All state of a runtime. Members are built in this order and taken down in the reverse one: tasks
+/// first, then sysmon, workers, netpoller, descriptors.
+struct runtime_state {
+  runtime_state(runtime& owner, runtime_options chosen, unsigned workers, bool spin,
+                std::string backend_name, std::string reason);
+  ~runtime_state();
+  runtime_state(const runtime_state&) = delete;
+  runtime_state& operator=(const runtime_state&) = delete;
+
+  // Constant after construction.
+  runtime& facade;
+  const runtime_options options;
+  const std::string backend_reason;
+
+  netpoll::desc_table& descriptors;  ///< Outlives the runtime while handles do.
+  sched::scheduler scheduler;
+  const bool completes;  ///< The backend carries operations out itself.
+  std::optional<sched::sysmon> sysmon;
+
+  /// The runtime's own supervisor: everything spawned without a nearer group.
+  task_group root{task_group::policy::supervisor};
+
+  // Any thread.
+  std::atomic<std::uint64_t> spawned_outside{0};
+
+  std::mutex drain_lock;
+  std::condition_variable drained;  ///< The root group became empty.
+};
+
+/// The task has come to its end; called by the worker that ran it, outside of any coroutine.
+void finish_task(task_ctl& task) noexcept;
+
+/// The tasks of a runtime that have not ended, one a line, indented by group.
+std::string report_tasks(runtime_state& state);
+
+/// `17 "session" (echo.cpp:12)`: how logs and reports name a task.
+std::string describe_task(const task_ctl& task);
+
+}  // namespace cove::detail
