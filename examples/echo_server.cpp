@@ -42,7 +42,8 @@ int main(int argc, char** argv) {
   std::string address = "127.0.0.1:9000";
   std::chrono::nanoseconds limit{0};
   cove::examples::options options("Sends back what clients send.");
-  options.text("--address", address, "where to listen, as 127.0.0.1:9000 or [::1]:9000; port 0: any");
+  options.text("--address", address,
+               "where to listen, as 127.0.0.1:9000 or [::1]:9000; port 0: any");
   options.duration("--for", limit, "end after this time (10s, 500ms, 2min); default: never");
   if (auto code = options.parse(argc, argv)) return *code;
   return cove::run_with(options.runtime(), serve_for, address, limit);

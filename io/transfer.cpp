@@ -2,17 +2,16 @@
 
 namespace cove::io::detail {
 
-void throw_io(const cove::detail::io_op& op, const char* name) {
+void throw_io(const cove::detail::io_op& op) {
   const std::error_code why = io_outcome(op);
-  if (op.stopped == cove::detail::stop_reason::canceled) throw canceled(name, op.transferred);
-  std::string_view remedy;
+  if (op.stopped == cove::detail::stop_reason::canceled) throw canceled(op.name, op.transferred);
+  std::string remedy;
   if (op.wrong == cove::detail::io_op::fault::invalid)
     remedy = "give a buffer of at least one byte: 0 bytes read means end of stream";
   if (op.wrong == cove::detail::io_op::fault::busy)
     remedy = "one task reads and one writes a stream at a time";
-  if (op.wrong == cove::detail::io_op::fault::wrong_runtime)
-    remedy = "a handle belongs to the runtime of the first task that awaited on it";
-  throw io_error(why, name, op.transferred, remedy);
+  if (op.wrong == cove::detail::io_op::fault::wrong_runtime) remedy = wrong_runtime_remedy(op);
+  throw io_error(why, op.name, op.transferred, remedy);
 }
 
 io_result try_once(cove::detail::descriptor& on, io_kind what, void* data,

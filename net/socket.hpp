@@ -3,8 +3,8 @@
 #include <cove/net/address.hpp>
 #include <cove/net/options.hpp>
 
-// The system calls of sockets outside of operations: private contract of this room. All take an open
-// descriptor and report with the system's code.
+// The system calls of sockets outside of operations: private contract of this room. All take an
+// open descriptor and report with the system's code.
 
 namespace cove::net::detail {
 

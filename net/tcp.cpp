@@ -139,10 +139,12 @@ io_result tcp_stream::try_write(std::span<const std::byte> buffer) noexcept {
 
 void tcp_stream::shutdown_write() {
   socket_.mark_finished_writing();
-  checked(socket_, "shutdown_write", [](int fd) { return detail::shut_down(fd, detail::side::write); });
+  checked(socket_, "shutdown_write",
+          [](int fd) { return detail::shut_down(fd, detail::side::write); });
 }
 void tcp_stream::shutdown_read() {
-  checked(socket_, "shutdown_read", [](int fd) { return detail::shut_down(fd, detail::side::read); });
+  checked(socket_, "shutdown_read",
+          [](int fd) { return detail::shut_down(fd, detail::side::read); });
 }
 
 void tcp_stream::abort() noexcept {

@@ -42,8 +42,7 @@ void leave_scope(task_ctl& task, cancel_scope& scope) noexcept {
   for (const cancel_scope* s = task.scopes; s != nullptr && !s->shield; s = s->outer)
     if (s->deadline_ns < deadline) deadline = s->deadline_ns;
   task.deadline_ns = deadline;
-  if (scope.shield && chain_reason(task) != stop_reason::none)
-    task.word.ask(parking_word::request);
+  if (scope.shield && chain_reason(task) != stop_reason::none) task.word.ask(parking_word::request);
 }
 
 void enter_group(task_ctl& task, task_group& group) noexcept {

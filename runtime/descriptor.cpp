@@ -19,8 +19,9 @@
 //   handle    5. whoever comes second, the shutting or the end of the handle, recycles the poll
 //                descriptor
 //
-// Arming against closing: an operation stores its task in the slot and then looks whether the gate is
-// closed; a closer closes the gate and then looks into the slots (both seq_cst). One sees the other.
+// Arming against closing: an operation stores its task in the slot and then looks whether the gate
+// is closed; a closer closes the gate and then looks into the slots (both seq_cst). One sees the
+// other.
 
 namespace cove::detail {
 namespace {
@@ -95,6 +96,12 @@ void shut_descriptor(poll_desc& desc) noexcept {
   if (desc.access.shut_done()) desc.table->recycle(desc);
 }
 
+std::string wrong_runtime_remedy(const io_op& op) {
+  return "the handle belongs to runtime \"" + op.desc->table->owner() +
+         "\", whose task awaited on it first; this task runs in \"" +
+         op.task->runtime->options.name + "\"";
+}
+
 descriptor::descriptor(descriptor&& other) noexcept
     : word_(other.word_.exchange(closed, std::memory_order_acq_rel)),
       finished_writing_(other.finished_writing_.load(std::memory_order_relaxed)),
@@ -126,6 +133,8 @@ poll_desc* descriptor::attach(task_ctl& task, io_op& why) noexcept {
   if (desc == nullptr) desc = attach_slowly(task, why);
   if (desc != nullptr && desc->table != &task.runtime->descriptors) {
     why.wrong = io_op::fault::wrong_runtime;
+    why.desc = desc;
+    why.task = &task;
     return nullptr;
   }
   return desc;

@@ -39,8 +39,8 @@ std::int64_t retry(Call call) noexcept {
   }
 }
 
-/// The next buffers of a vectored operation as the system wants them. The caller's array stays as it
-/// is; what is more than fits here goes with a later call.
+/// The next buffers of a vectored operation as the system wants them. The caller's array stays as
+/// it is; what is more than fits here goes with a later call.
 class native_vector {
  public:
   explicit native_vector(const io_op& op) noexcept {
@@ -209,8 +209,7 @@ direction direction_of(io_kind kind) noexcept {
 
 std::int64_t call_once(io_op& op, int fd) noexcept {
   switch (op.kind) {
-    case io_kind::read:
-      return retry([&] { return ::recv(fd, op.buffer, op.size, MSG_DONTWAIT); });
+    case io_kind::read: return retry([&] { return ::recv(fd, op.buffer, op.size, MSG_DONTWAIT); });
     case io_kind::peek:
       return retry([&] { return ::recv(fd, op.buffer, op.size, MSG_DONTWAIT | MSG_PEEK); });
     case io_kind::borrow: return receive_borrowed(op, fd);
@@ -246,9 +245,7 @@ step book(io_op& op, poll_desc& desc, std::int64_t outcome) noexcept {
   }
 }
 
-step perform(io_op& op, poll_desc& desc) noexcept {
-  return book(op, desc, call_once(op, desc.fd));
-}
+step perform(io_op& op, poll_desc& desc) noexcept { return book(op, desc, call_once(op, desc.fd)); }
 
 std::error_code close_number(int fd) noexcept {
   // Not repeated after EINTR: Linux has given the number back by then.

@@ -78,8 +78,8 @@ void cancel_group(task_group& group) noexcept {
 
 task_failure make_task_failure(task_ctl& task, std::exception_ptr failure) noexcept {
   const char* name = task.name.load(std::memory_order_relaxed);
-  return {task.id, name != nullptr ? name : task.place.function_name(), task.place,
-          std::move(failure)};
+  const std::source_location place = task.place.load(std::memory_order_relaxed);
+  return {task.id, name != nullptr ? name : place.function_name(), place, std::move(failure)};
 }
 
 }  // namespace cove::detail

@@ -1,3 +1,5 @@
+#include <cove/runtime/detail/io_op.hpp>
+
 #include "descriptor.hpp"
 #include "io_syscall.hpp"
 #include "netpoll/backend.hpp"
@@ -19,7 +21,8 @@
 // After a drained read the first try is left out: 3 comes first.
 //
 // On a completion backend 2 to 4 are: put the task into the slot, where a closer finds it; give the
-// operation to the backend; park. The completion brings the outcome, and 1 follows if it wants more.
+// operation to the backend; park. The completion brings the outcome, and 1 follows if it wants
+// more.
 
 namespace cove::detail {
 namespace {
@@ -166,8 +169,7 @@ bool advance(operation& base, task_ctl& task, sched::processor&) noexcept {
 bool withdraw(operation& base, task_ctl& task, sched::processor&) noexcept {
   io_op& op = as_io(base);
   if (op.phase == io_op::state::queued) return leave_queue(op);
-  if (!task.runtime->completes)
-    return op.desc->at(direction_of(op.kind)).withdraw(task);
+  if (!task.runtime->completes) return op.desc->at(direction_of(op.kind)).withdraw(task);
   backend_of(task).withdraw(op);
   return false;
 }
@@ -180,8 +182,9 @@ const operation_type io_type{"io", advance, withdraw, refuse};
 
 bool io_try(io_op& op, descriptor& on, task_ctl& task) noexcept {
   if (op.failed()) return true;  // The arguments made no sense.
-  op.desc = on.attach(task, op);
-  if (op.desc == nullptr) return true;
+  poll_desc* desc = on.attach(task, op);
+  if (desc == nullptr) return true;
+  op.desc = desc;
   if (--task.budget < 0) return false;  // suspend() gives way first.
   op.task = &task;
   if (const taking now = take_at_once(op); now != taking::holding) return now == taking::failed;

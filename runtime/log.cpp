@@ -28,7 +28,8 @@ spdlog::level::level_enum native(log_level level) noexcept {
 
 void log(log_level level, std::string_view text) noexcept {
   try {
-    if (const auto to = logger()) to->log(native(level), spdlog::string_view_t(text.data(), text.size()));
+    if (const auto to = logger())
+      to->log(native(level), spdlog::string_view_t(text.data(), text.size()));
   } catch (...) {
   }
 }

@@ -5,8 +5,8 @@
 #include <cstring>
 
 // What a hanging or stopping program says of its tasks. The tree is walked from the runtime's own
-// group downwards, each group under its lock; a task's present wait is read without being its owner,
-// so only what a task publishes for reports is looked at.
+// group downwards, each group under its lock; a task's present wait is read without being its
+// owner, so only what a task publishes for reports is looked at.
 
 namespace cove::detail {
 namespace {
@@ -32,6 +32,9 @@ void report_group(task_group& group, std::size_t depth, std::string& text) {
   for (task_ctl* task = group.children; task != nullptr; task = task->next_sibling) {
     text.append(2 * depth, ' ');
     text += "task " + describe_task(*task);
+    if (const char* waits = task->waits.load(std::memory_order_relaxed); waits != nullptr)
+      text += ", waits for " + std::string(waits) + " at " +
+              place_text(task->where.load(std::memory_order_relaxed));
     if (task->parent_id != 0) text += ", spawned by task " + std::to_string(task->parent_id);
     text += "\n";
     const spin_guard tree(task->tree_lock);
@@ -55,8 +58,9 @@ std::string describe_exception(const std::exception_ptr& failure) {
 std::string describe_task(const task_ctl& task) {
   std::string text = std::to_string(task.id) + " \"";
   const char* name = task.name.load(std::memory_order_relaxed);
-  text += name != nullptr ? std::string(name) : short_name(task.place.function_name());
-  text += "\" (" + place_text(task.place) + ")";
+  const std::source_location place = task.place.load(std::memory_order_relaxed);
+  text += name != nullptr ? std::string(name) : short_name(place.function_name());
+  text += "\" (" + place_text(place) + ")";
   return text;
 }
 

@@ -1,7 +1,7 @@
 #include <cove/runtime/runtime.hpp>
 
-#include "cpu_count.hpp"
 #include <cove/runtime/detail/log.hpp>
+#include "cpu_count.hpp"
 #include "netpoll/pick.hpp"
 #include "report.hpp"
 #include "state.hpp"
@@ -12,7 +12,8 @@
 // Making, asking and ending a runtime.
 //
 // The end, in stages
-//   1. request   the root group takes no more tasks; its scope is triggered; every task is asked, once
+//   1. request   the root group takes no more tasks; its scope is triggered; every task is asked,
+//   once
 //   2. drain     wait until the group is empty, or for the limit
 //   3. report    what is left, by name and place
 // The destructor goes through the stages without a limit, and only then ends sysmon, workers and
@@ -72,7 +73,7 @@ runtime_state::runtime_state(runtime& owner, runtime_options chosen, unsigned wo
     : facade(owner),
       options(std::move(chosen)),
       backend_reason(std::move(reason)),
-      descriptors(*new netpoll::desc_table),
+      descriptors(*new netpoll::desc_table(options.name)),
       scheduler(settings_for(options, workers, spin),
                 netpoll::make_backend(backend_name, descriptors)),
       completes(scheduler.poller().completes()) {
@@ -163,7 +164,8 @@ bool runtime::stop_within(std::int64_t limit_ns) {
 void runtime::refuse_inside_task() {
   if (detail::current_task() != nullptr)
     throw error(std::make_error_code(std::errc::resource_deadlock_would_occur),
-                "blocking call inside a task", "co_await instead: the worker would wait for itself");
+                "blocking call inside a task",
+                "co_await instead: the worker would wait for itself");
 }
 
 void runtime::block_thread(detail::task_ctl& task) {

@@ -20,8 +20,8 @@
 //   task*     -> 0         the waiting was cancelled
 //   0         -> detached  the handle went first: the end frees the frame
 //   any       -> done      the task has ended; a waiter is woken. Then the holder frees the frame.
-// Two parties, so no count: whoever comes second frees. Orders: the end's exchange releases the result
-// and acquires a waiter's frame; the waiter's exchange does the reverse (acq_rel on both).
+// Two parties, so no count: whoever comes second frees. Orders: the end's exchange releases the
+// result and acquires a waiter's frame; the waiter's exchange does the reverse (acq_rel on both).
 //
 // The end of a task, in this order
 //   1. a failure goes where it belongs (scope: cancels the siblings; supervisor: see 3)
@@ -43,8 +43,7 @@ void report_failure(task_ctl& task, failure_sink* sink) noexcept {
                  describe_exception(failure).c_str());
     std::terminate();
   }
-  log(log_level::error,
-      "task " + describe_task(task) + " failed: " + describe_exception(failure));
+  log(log_level::error, "task " + describe_task(task) + " failed: " + describe_exception(failure));
 }
 
 /// True if the failure is left with the task for whoever joins it.
@@ -161,10 +160,11 @@ const operation_type join_type{
       }
       std::uintptr_t running = 0;
       // acq_rel: see "The join word".
-      if (op.target->join.compare_exchange_strong(
-              running, reinterpret_cast<std::uintptr_t>(&task), std::memory_order_acq_rel))
+      if (op.target->join.compare_exchange_strong(running, reinterpret_cast<std::uintptr_t>(&task),
+                                                  std::memory_order_acq_rel))
         return false;
-      if (running != task_ctl::joined_done) op.refused = make_error_code(errc::operation_in_progress);
+      if (running != task_ctl::joined_done)
+        op.refused = make_error_code(errc::operation_in_progress);
       return true;
     },
     [](operation& base, task_ctl& task, sched::processor&) noexcept {

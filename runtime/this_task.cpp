@@ -22,7 +22,7 @@ std::string_view name() noexcept {
   const detail::task_ctl* task = detail::current_task();
   if (task == nullptr) return {};
   const char* given = task->name.load(std::memory_order_relaxed);
-  return given != nullptr ? given : task->place.function_name();
+  return given != nullptr ? given : task->place.load(std::memory_order_relaxed).function_name();
 }
 
 void set_name(const char* name) noexcept {

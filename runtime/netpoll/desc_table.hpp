@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace cove::netpoll {
 
@@ -16,7 +17,8 @@ class backend;
 /// runtime has retired it and the last poll descriptor was recycled.
 class desc_table {
  public:
-  desc_table() = default;
+  /// `owner` names the runtime.
+  explicit desc_table(std::string owner) : owner_(std::move(owner)) {}
   desc_table(const desc_table&) = delete;
   desc_table& operator=(const desc_table&) = delete;
 
@@ -39,6 +41,8 @@ class desc_table {
     return chunks_[index / chunk_size].load(std::memory_order_acquire)[index % chunk_size];
   }
 
+  const std::string& owner() const noexcept { return owner_; }
+
   /// Poll descriptors in use. Any thread.
   std::size_t used() noexcept {
     const detail::spin_guard guard(lock_);
@@ -51,6 +55,8 @@ class desc_table {
 
   ~desc_table();
   bool grow() noexcept;
+
+  const std::string owner_;
 
   std::atomic<poll_desc*> chunks_[chunks_max] = {};
   detail::spin_lock lock_;

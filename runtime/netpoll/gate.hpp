@@ -61,8 +61,8 @@ class gate {
 
   /// True if the caller must shut the descriptor.
   [[nodiscard]] bool leave(direction d) noexcept {
-    return last_out(word_.fetch_sub((reading << static_cast<unsigned>(d)) + 1,
-                                    std::memory_order_acq_rel));
+    return last_out(
+        word_.fetch_sub((reading << static_cast<unsigned>(d)) + 1, std::memory_order_acq_rel));
   }
   [[nodiscard]] bool leave() noexcept {
     return last_out(word_.fetch_sub(1, std::memory_order_acq_rel));

@@ -1,5 +1,6 @@
-#include "netpoll/epoll.hpp"
 #include "netpoll/pick.hpp"
+
+#include "netpoll/epoll.hpp"
 
 #include <cove/runtime/error.hpp>
 

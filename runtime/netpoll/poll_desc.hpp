@@ -17,10 +17,10 @@ class desc_table;
 
 /// What the poller latches about a descriptor and never takes back while it is open.
 enum : std::uint32_t {
-  hung_up = 1,         ///< Both directions have ended.
-  peer_finished = 2,   ///< The peer will send no more.
-  failed = 4,          ///< An error is pending or was reported.
-  urgent = 8,          ///< Out-of-band data has arrived.
+  hung_up = 1,        ///< Both directions have ended.
+  peer_finished = 2,  ///< The peer will send no more.
+  failed = 4,         ///< An error is pending or was reported.
+  urgent = 8,         ///< Out-of-band data has arrived.
 };
 
 /// One open descriptor as the runtime knows it. Lives in the runtime's table, in memory that is

@@ -33,7 +33,8 @@ class slot {
   void prepare() noexcept {
     // A load decides in the common case. seq_cst exchange: the store must not stay in this
     // processor's buffer while the system call already looks for data; release would allow it.
-    if (word_.load(std::memory_order_relaxed) != nil) word_.exchange(nil, std::memory_order_seq_cst);
+    if (word_.load(std::memory_order_relaxed) != nil)
+      word_.exchange(nil, std::memory_order_seq_cst);
   }
 
   /// True if armed; false if an event was there, which is consumed: try the system call again.

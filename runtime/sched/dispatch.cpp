@@ -18,8 +18,8 @@
 //                       requested -> look(): no reason -> 2
 //                                    withdraw(): taken back -> refused, go on
 //                                                in flight -> remember why, 2 with the mask set
-//   settle   a canceller claimed the parked task: look(): no reason -> unclaim, or go on as completed
-//                                    withdraw(): taken back -> refused, go on
+//   settle   a canceller claimed the parked task: look(): no reason -> unclaim, or go on as
+//                                    completed withdraw(): taken back -> refused, go on
 //                                                in flight -> remask: parked until it completes
 //
 // After a withdrawal in flight the next advance() ends the operation, so no wait stays masked.
@@ -92,6 +92,7 @@ void resume(machine& m, task_ctl& task) noexcept {
   task.budget = detail::ready_budget;
   task.hops = detail::hop_budget;
   m.current = &task;
+  task.waits.store(nullptr, std::memory_order_relaxed);
   std::coroutine_handle<> next = task.leaf;
   do {
     m.bounce = nullptr;
@@ -119,6 +120,7 @@ namespace cove::detail {
 bool suspend(task_ctl& task, operation& op, std::coroutine_handle<> leaf) noexcept {
   task.leaf = leaf;
   task.op = &op;
+  task.waits.store(op.name, std::memory_order_relaxed);
   sched::scheduler& scheduler = task.runtime->scheduler;
   const sched::runtime_entry entry(scheduler);
   if (entry.p() == nullptr || task.budget < 0) {
@@ -142,8 +144,7 @@ void suspend_yield(task_ctl& task, std::coroutine_handle<> leaf) noexcept {
 }
 
 void make_ready(task_ctl& task, bool next) noexcept {
-  task.runtime->scheduler.ready(task,
-                                next ? sched::placement::next : sched::placement::tail);
+  task.runtime->scheduler.ready(task, next ? sched::placement::next : sched::placement::tail);
 }
 
 void make_ready(task_list& tasks) noexcept {

@@ -42,8 +42,7 @@ detail::task_ctl* scheduler::find_local(processor& p) noexcept {
   if (detail::task_ctl* task = take_in_turn(p); task != nullptr) return task;
   if (run_timers(p, p))
     if (detail::task_ctl* task = take_in_turn(p); task != nullptr) return task;
-  if (global_count_.load(std::memory_order_relaxed) != 0)
-    return take_global(p, global_batch_max);
+  if (global_count_.load(std::memory_order_relaxed) != 0) return take_global(p, global_batch_max);
   return nullptr;
 }
 
@@ -66,6 +65,12 @@ detail::task_ctl* scheduler::take_in_turn(processor& p) noexcept {
 detail::task_ctl* scheduler::find_elsewhere(machine& m) noexcept {
   const auto total = static_cast<unsigned>(processors_.size());
   if (total == 1) return nullptr;
+  // Timers first, of idle processors above all: theirs nobody else looks after, and the poller
+  // comes back because of them.
+  bool due = false;
+  for (const auto& other : processors_)
+    if (other.get() != m.p) due = run_timers(*m.p, *other) || due;
+  if (due) return take_in_turn(*m.p);
   // relaxed: both counts only decide how hard to look; the protocol's reads come in sleep().
   const unsigned busy = total - idle_.load(std::memory_order_relaxed);
   if (busy <= 1 && !m.spinning) return nullptr;  // Nobody else runs, so nothing can be stolen.
@@ -88,8 +93,6 @@ detail::task_ctl* scheduler::steal(machine& m) noexcept {
     for (unsigned i = 0; i < total; ++i) {
       processor& victim = *processors_[(start + i) % total];
       if (&victim == m.p) continue;
-      if (last && run_timers(*m.p, victim))
-        if (detail::task_ctl* task = take_in_turn(*m.p); task != nullptr) return task;
       // The next slot only in the last round: its task is about to run where it is warm.
       if (detail::task_ctl* task = victim.queue.steal_into(m.p->queue, last); task != nullptr) {
         counters::add(m.p->count.steals);

@@ -23,10 +23,10 @@ struct machine {
   processor* p = nullptr;
   bool spinning = false;
   std::uint32_t random;
-  detail::task_ctl* current = nullptr;  ///< The task it runs.
-  std::coroutine_handle<> bounce;       ///< Resume this from the loop, on a fresh stack.
-  detail::task_ctl* finished = nullptr; ///< The root that has just come to its end.
-  std::uint64_t next_id = 0;            ///< Task ids handed out in blocks.
+  detail::task_ctl* current = nullptr;   ///< The task it runs.
+  std::coroutine_handle<> bounce;        ///< Resume this from the loop, on a fresh stack.
+  detail::task_ctl* finished = nullptr;  ///< The root that has just come to its end.
+  std::uint64_t next_id = 0;             ///< Task ids handed out in blocks.
   std::uint64_t last_id = 0;
 
   // Set by whoever wakes it, before the parker's token.

@@ -8,7 +8,8 @@ namespace cove::sched {
 /// Puts one thread to sleep until another hands it a token. A token given before park() is kept, so
 /// none is lost; a second one given before the first was taken is the same token.
 ///
-/// State: empty -> token (unpark) -> empty (park takes it); empty -> waiting (park sleeps) -> token.
+/// State: empty -> token (unpark) -> empty (park takes it); empty -> waiting (park sleeps) ->
+/// token.
 class parker {
  public:
   /// Owner: sleeps until there is a token and takes it.

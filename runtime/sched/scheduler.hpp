@@ -55,7 +55,7 @@ namespace cove::sched {
 /// What a scheduler is built with.
 struct settings {
   unsigned workers = 1;
-  bool spin = true;       ///< Poll for a bounded time before the last worker sleeps.
+  bool spin = true;  ///< Poll for a bounded time before the last worker sleeps.
   bool sysmon = true;
   unsigned ring_slots = 256;
   unsigned entry_without_p = 0;  ///< Tests: 1 in n entries yields no processor.

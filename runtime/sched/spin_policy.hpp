@@ -11,8 +11,8 @@ namespace cove::sched {
 /// without traffic it would only burn.
 ///
 /// The rule: at most limit_ns a wait, only while the mean gap of the last 16 wake-ups is below
-/// that, and after three fruitless waits not again until a wait in the kernel ended within limit_ns.
-/// Used by the poller alone.
+/// that, and after three fruitless waits not again until a wait in the kernel ended within
+/// limit_ns. Used by the poller alone.
 class spin_policy {
  public:
   static constexpr std::int64_t limit_ns = 50'000;

@@ -27,7 +27,8 @@ void sysmon::run() noexcept {
   std::int64_t last_check = detail::now_ns();
   std::int64_t busy_at = last_check;
   while (!stop_.load(std::memory_order_relaxed)) {
-    if (idle_rounds > idle_rounds_before_slower) delay = delay * 2 > longest_ns ? longest_ns : delay * 2;
+    if (idle_rounds > idle_rounds_before_slower)
+      delay = delay * 2 > longest_ns ? longest_ns : delay * 2;
     sleep.park_for(delay);
     const std::int64_t now = detail::now_ns();
     ++idle_rounds;

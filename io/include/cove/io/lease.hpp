@@ -6,8 +6,8 @@
 
 namespace cove::io {
 
-/// Bytes that were received into a buffer of the runtime's. The buffer goes back when the lease ends,
-/// so an idle connection holds none and a busy one reads into warm memory.
+/// Bytes that were received into a buffer of the runtime's. The buffer goes back when the lease
+/// ends, so an idle connection holds none and a busy one reads into warm memory.
 ///
 /// Threads:  may be used and dropped on any thread.
 /// Lifetime: independent of stream and runtime. Keep it short: copy what you keep.

@@ -31,8 +31,10 @@ result<std::uint32_t> interface_index(std::string_view name);
 /// Source:   RFC 4291; RFC 4007 for scopes.
 class ip_address {
  public:
+  /// 0.0.0.0.
   constexpr ip_address() noexcept = default;
 
+  /// The IPv4 address a.b.c.d.
   static constexpr ip_address v4(std::uint8_t a, std::uint8_t b, std::uint8_t c,
                                  std::uint8_t d) noexcept {
     ip_address address;
@@ -91,6 +93,7 @@ class ip_address {
   /// Source:   RFC 5952; RFC 4007 section 11.2.
   std::string to_string() const;
 
+  /// True for an IPv4 address; an IPv4-mapped one is IPv6.
   constexpr bool is_v4() const noexcept { return !is_v6_; }
   /// True for an IPv4-mapped address too.
   constexpr bool is_v6() const noexcept { return is_v6_; }
@@ -183,7 +186,9 @@ class socket_address {
   ///           where that can be guessed, what to write: `write [::1]:80`.
   static socket_address parse(std::string_view text);
 
+  /// Its two parts.
   constexpr ip_address ip() const noexcept { return ip_; }
+  /// Its port; 0 asks for any when binding.
   constexpr std::uint16_t port() const noexcept { return port_; }
 
   /// `192.0.2.1:80` or `[2001:db8::1]:80`, the address in its canonical text.

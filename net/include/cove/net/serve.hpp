@@ -42,9 +42,7 @@ task<> accept_into(supervisor& sessions, tcp_listener& listener, Handler& handle
 template <class Handler>
 struct accept_loop {
   accept_loop(tcp_listener& from, Handler& session) noexcept : listener(from), handler(session) {}
-  task<> operator()(supervisor& sessions) const {
-    return accept_into(sessions, listener, handler);
-  }
+  task<> operator()(supervisor& sessions) const { return accept_into(sessions, listener, handler); }
   tcp_listener& listener;
   Handler& handler;
 };
@@ -56,8 +54,8 @@ template <class Handler>
 concept session_handler = std::is_invocable_r_v<task<>, std::decay_t<Handler>, tcp_stream>;
 
 /// Accepts connections and runs `handler(stream)` for each as a task of its own, until the listener
-/// is closed; then waits for the sessions. A session that fails is logged and ends alone. Running out
-/// of descriptors or memory pauses accepting, it does not end it.
+/// is closed; then waits for the sessions. A session that fails is logged and ends alone. Running
+/// out of descriptors or memory pauses accepting, it does not end it.
 ///
 ///     co_await cove::net::serve(std::move(listener), session);
 ///

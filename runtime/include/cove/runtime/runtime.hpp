@@ -15,8 +15,8 @@ struct runtime_options {
   std::string backend;
   /// For logs and reports; empty: "runtime-N".
   std::string name;
-  /// Poll for at most 50 µs before the last worker sleeps, while traffic is live. Has no effect where
-  /// this process may use one CPU only.
+  /// Poll for at most 50 µs before the last worker sleeps, while traffic is live. Has no effect
+  /// where this process may use one CPU only.
   bool spin = true;
   /// The thread that polls the network when all workers are busy in user code.
   bool sysmon = true;
@@ -44,11 +44,11 @@ struct runtime_stats {
   std::uint64_t tasks_live = 0;
   std::uint64_t task_runs = 0;  ///< Times a worker took a task from a queue.
   std::uint64_t tasks_queued = 0;
-  std::uint64_t steals = 0;  ///< Batches taken from another worker's queue.
-  std::uint64_t parks = 0;   ///< Times a worker thread was put to sleep and woken again.
-  std::uint64_t wakes = 0;   ///< Sleeping workers that were handed work.
-  std::uint64_t polls = 0;   ///< Times the network was asked.
-  std::uint64_t timers = 0;  ///< Timers set.
+  std::uint64_t steals = 0;       ///< Batches taken from another worker's queue.
+  std::uint64_t parks = 0;        ///< Times a worker thread was put to sleep and woken again.
+  std::uint64_t wakes = 0;        ///< Sleeping workers that were handed work.
+  std::uint64_t polls = 0;        ///< Times the network was asked.
+  std::uint64_t timers = 0;       ///< Timers set.
   std::uint64_t descriptors = 0;  ///< Descriptors watched.
 };
 
@@ -74,8 +74,7 @@ class runtime {
   template <class F, class... Args>
     requires detail::spawnable<F, Args...>
   join_handle<detail::spawned_value<F, Args...>> spawn(F&& f, Args&&... args) {
-    return detail::spawn_into(root_group(), false, std::forward<F>(f),
-                              std::forward<Args>(args)...);
+    return detail::spawn_into(root_group(), false, std::forward<F>(f), std::forward<Args>(args)...);
   }
 
   /// Runs `f(args...)` as a task and waits for it on the calling thread; gives its value or throws
@@ -108,7 +107,9 @@ class runtime {
   /// The tasks that have not ended, one a line: number, name, place, and what each waits for.
   std::string report() const;
 
+  /// What it has been doing; see runtime_stats. Tasks included.
   runtime_stats stats() const;
+  /// The name from the options, or the one it was given.
   const std::string& name() const noexcept;
   /// The backend in use: "epoll".
   std::string_view backend() const noexcept;
@@ -144,8 +145,7 @@ int run_main(runtime_options options, main_task& task) noexcept;
 
 template <class F, class... Args>
 struct main_call final : main_task {
-  explicit main_call(F chosen, Args... given)
-      : f(std::move(chosen)), args(std::move(given)...) {}
+  explicit main_call(F chosen, Args... given) : f(std::move(chosen)), args(std::move(given)...) {}
   int run(runtime& in) override {
     return std::apply(
         [&](Args&... a) {
@@ -166,9 +166,9 @@ struct main_call final : main_task {
 
 }  // namespace detail
 
-/// Runs a program: makes a runtime, runs `f(args...)` on it as the main task, stops the runtime when
-/// that has ended (other tasks are cancelled and get five seconds) and gives the exit code: what a
-/// task<int> returns, 0 for task<>, 1 for an exception, which is printed.
+/// Runs a program: makes a runtime, runs `f(args...)` on it as the main task, stops the runtime
+/// when that has ended (other tasks are cancelled and get five seconds) and gives the exit code:
+/// what a task<int> returns, 0 for task<>, 1 for an exception, which is printed.
 ///
 ///     int main() { return cove::run(serve, "127.0.0.1:9000"); }
 ///

@@ -91,8 +91,8 @@ class scope : private detail::group_owner {
   friend auto detail::run_group(Owner& owner, F& body) -> std::invoke_result_t<F&, Owner&>;
 };
 
-/// Runs `body(scope&)`, a coroutine that may spawn parts of its job into the scope, and ends when the
-/// body and all parts have ended.
+/// Runs `body(scope&)`, a coroutine that may spawn parts of its job into the scope, and ends when
+/// the body and all parts have ended.
 ///
 ///     co_await cove::with_scope([&](cove::scope& parts) -> cove::task<> {
 ///       parts.spawn(fetch, first);
@@ -106,8 +106,8 @@ class scope : private detail::group_owner {
 /// Errors:       the first failure.
 /// Cancellation: passes to the body and all parts; throws canceled (or deadline_exceeded) when they
 ///               have ended.
-/// Lifetime:     the body lives until the end; on GCC 12 name a lambda that captures by value before
-///               you write it into a co_await expression.
+/// Lifetime:     the body lives until the end; on GCC 12 name a lambda that captures by value
+///               before you write it into a co_await expression.
 template <class F>
   requires detail::is_task<std::invoke_result_t<F&, scope&>>::value
 auto with_scope(F body) -> std::invoke_result_t<F&, scope&> {

@@ -30,8 +30,8 @@ class join_result_awaiter;
 /// nobody else hears of, except the scope that the task belongs to. Dropping the handle lets the
 /// task go on.
 ///
-/// Errors:       canceled if the task ended by cancellation or was spawned after the runtime began to
-///               stop; operation_in_progress if another task is awaiting the same handle.
+/// Errors:       canceled if the task ended by cancellation or was spawned after the runtime began
+///               to stop; operation_in_progress if another task is awaiting the same handle.
 /// Cancellation: cancelling the waiting task leaves the awaited one alone; the handle stays good.
 /// Threads:      may be moved between threads; one thread at a time.
 /// Lifetime:     must not outlive its runtime while the task still runs.
@@ -93,8 +93,8 @@ class [[nodiscard]] join_handle {
 /// Errors:    error if the calling thread runs no cove task (use runtime::spawn there).
 ///            After the runtime began to stop nothing is started: callable and arguments are
 ///            destroyed here and the handle reports canceled.
-/// Cancellation: the new task inherits nothing from the caller; it ends when its handle is cancelled
-///            or the runtime stops. For parts of one job use with_scope.
+/// Cancellation: the new task inherits nothing from the caller; it ends when its handle is
+///            cancelled or the runtime stops. For parts of one job use with_scope.
 /// Threads:   any worker of a runtime.
 template <class F, class... Args>
   requires detail::spawnable<F, Args...>

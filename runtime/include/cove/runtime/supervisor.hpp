@@ -41,9 +41,10 @@ class supervisor : private detail::group_owner {
     if (group_.sink != nullptr) group_.sink->release();
   }
 
-  /// Starts `f(args...)` as a job of its own; see cove::spawn. It inherits deadlines and cancellation
-  /// from where the supervisor stands. Its failure goes to whoever awaits the handle; once the handle
-  /// is dropped it goes to the handler, by default the log. It ends that task alone.
+  /// Starts `f(args...)` as a job of its own; see cove::spawn. It inherits deadlines and
+  /// cancellation from where the supervisor stands. Its failure goes to whoever awaits the handle;
+  /// once the handle is dropped it goes to the handler, by default the log. It ends that task
+  /// alone.
   template <class F, class... Args>
     requires detail::spawnable<F, Args...>
   join_handle<detail::spawned_value<F, Args...>> spawn(F&& f, Args&&... args) {
@@ -58,8 +59,8 @@ class supervisor : private detail::group_owner {
   friend auto detail::run_group(Owner& owner, F& body) -> std::invoke_result_t<F&, Owner&>;
 };
 
-/// Runs `body(supervisor&)`, a coroutine that may spawn independent jobs, and ends when the body and
-/// all jobs have ended. A failure of the body cancels the jobs and is thrown here.
+/// Runs `body(supervisor&)`, a coroutine that may spawn independent jobs, and ends when the body
+/// and all jobs have ended. A failure of the body cancels the jobs and is thrown here.
 ///
 /// Errors, Cancellation, Lifetime: as with_scope, but for failures of jobs, which are logged.
 template <class F>

@@ -24,8 +24,8 @@ class child_result_awaiter;
 ///       co_return n;
 ///     }
 ///
-/// Lazy: it starts when it is awaited, and runs as part of the awaiting task, so awaiting it costs a
-/// transfer between frames and nothing else. To run something beside the awaiting task, spawn it.
+/// Lazy: it starts when it is awaited, and runs as part of the awaiting task, so awaiting it costs
+/// a transfer between frames and nothing else. To run something beside the awaiting task, spawn it.
 /// An exception that leaves the coroutine leaves the `co_await`.
 ///
 /// Cancellation: a request reaches the innermost operation that the task awaits.
@@ -53,8 +53,9 @@ class [[nodiscard]] task {
     if (frame_) frame_.destroy();
   }
 
-  /// Awaits the task without throwing what the system reports: a `result<T>` with the value, or with
-  /// the code of the `std::system_error` that left the coroutine. Every other exception is rethrown.
+  /// Awaits the task without throwing what the system reports: a `result<T>` with the value, or
+  /// with the code of the `std::system_error` that left the coroutine. Every other exception is
+  /// rethrown.
   auto as_result() && noexcept { return detail::child_result_awaiter<T>(std::move(*this)); }
 
   /// False once it was moved from.
@@ -88,8 +89,7 @@ struct final_awaiter {
 
 template <class T>
 struct task_promise : promise_base, returning<T> {
-  task<T> get_return_object(
-      std::source_location where = std::source_location::current()) noexcept {
+  task<T> get_return_object(std::source_location where = std::source_location::current()) noexcept {
     place_ = where;
     return task<T>(std::coroutine_handle<task_promise>::from_promise(*this));
   }
@@ -160,7 +160,7 @@ template <class U>
 auto promise_base::await_transform(task<U>&& child, std::source_location where) noexcept {
   COVE_CHECK(child.frame_ && !child.frame_.done(),
              "awaited a task that was moved from, or awaited before");
-  ctl_->where = where;
+  ctl_->where.store(where, std::memory_order_relaxed);
   return child_awaiter<U>(child.frame_);
 }
 

@@ -18,7 +18,8 @@ class yield_awaiter : public awaitable_base {
     suspend_yield(*task_, self);
   }
   void await_resume() const {
-    if (const stop_reason why = glance(*task_); why != stop_reason::none) throw_stopped(why, "yield");
+    if (const stop_reason why = glance(*task_); why != stop_reason::none)
+      throw_stopped(why, "yield");
   }
 };
 

@@ -89,7 +89,6 @@ class timeout_scope : private timer_node {
   };
   opening open() noexcept { return opening(*this); }
 
-
  private:
   friend struct timeout_moves;
 
@@ -142,8 +141,8 @@ template <class Rep, class Period>
 /// Nested limits: the earliest counts; a request from outside goes before a limit inside it.
 ///
 /// Errors:       those of the operation; an await that the limit broke off throws error with
-///               errc::deadline_exceeded. Written `with_timeout(op.as_result(), 5s)` it reports that
-///               without a throw.
+///               errc::deadline_exceeded. Written `with_timeout(op.as_result(), 5s)` it reports
+///               that without a throw.
 /// Cancellation: passes to the operation.
 /// Lifetime:     the operation is moved into the limit; what it refers to must outlive the await.
 /// Units:        any std::chrono duration; zero or less has passed already.

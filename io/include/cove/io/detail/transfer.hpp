@@ -29,7 +29,7 @@ class io_awaiter : public cove::detail::awaitable_base, public cove::detail::io_
 };
 
 /// Throws what `op` reports, as io_error.
-[[noreturn]] void throw_io(const cove::detail::io_op& op, const char* name);
+[[noreturn]] void throw_io(const cove::detail::io_op& op);
 
 /// One transfer without waiting, from any thread; operation_would_block if nothing can move.
 io_result try_once(cove::detail::descriptor& on, io_kind what, void* data,
@@ -77,19 +77,18 @@ class io_result_operation;
 template <class Gives>
 class [[nodiscard]] io_operation : public io_awaiter {
  public:
-  io_operation(cove::detail::descriptor& on, io_kind what, const char* name) noexcept
-      : io_awaiter(on, what), name_(name) {}
+  io_operation(cove::detail::descriptor& on, io_kind what, const char* verb) noexcept
+      : io_awaiter(on, what) {
+    name = verb;
+  }
   io_operation(io_operation&&) noexcept = default;
 
   typename Gives::value await_resume() {
     io_leave(*this);
-    if (failed()) throw_io(*this, name_);
+    if (failed()) throw_io(*this);
     return Gives::take(*this);
   }
   auto as_result() && noexcept { return io_result_operation<Gives>(std::move(*this)); }
-
- private:
-  const char* name_;
 };
 
 template <class Gives>

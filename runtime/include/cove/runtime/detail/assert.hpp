@@ -9,9 +9,9 @@ namespace cove::detail {
 }  // namespace cove::detail
 
 /// Stays in release builds: for conditions after whose failure going on would corrupt something.
-#define COVE_CHECK(condition, why)                                             \
-  (static_cast<bool>(condition)                                                \
-       ? static_cast<void>(0)                                                  \
+#define COVE_CHECK(condition, why) \
+  (static_cast<bool>(condition)    \
+       ? static_cast<void>(0)      \
        : ::cove::detail::check_failed(#condition, __FILE__, __LINE__, why))
 
 /// Cheap invariants of debug builds: gone where NDEBUG is defined.

@@ -15,6 +15,9 @@ void io_leave(io_op& op) noexcept;
 /// What the operation reports; a zero code for success.
 std::error_code io_outcome(const io_op& op) noexcept;
 
+/// Names both runtimes of an operation that failed with errc::wrong_runtime.
+std::string wrong_runtime_remedy(const io_op& op);
+
 /// Waits until every operation on a descriptor has left and it is closed.
 struct close_op : operation {
   explicit close_op(descriptor& which) noexcept;
@@ -55,11 +58,12 @@ class descriptor {
   template <class Call>
   auto use(Call call) -> std::invoke_result_t<Call, int>;
 
-  /// Makes the operation's system call once, without waiting, from any thread. False: it would block.
+  /// Makes the operation's system call once, without waiting, from any thread. False: it would
+  /// block.
   bool try_now(io_op& op) noexcept;
 
-  /// Closes without waiting: pending operations end with errc::closed, the last one gives the number
-  /// back. The object stays, closed.
+  /// Closes without waiting: pending operations end with errc::closed, the last one gives the
+  /// number back. The object stays, closed.
   void close_now() noexcept;
 
   /// Was it closed, or never open?

@@ -17,15 +17,15 @@ struct poll_desc;
 namespace cove::detail {
 
 enum class io_kind : std::uint8_t {
-  read,      ///< recv into buffer
-  peek,      ///< recv without consuming
-  borrow,    ///< recv into a buffer of the runtime's, handed out as a lease
-  read_v,    ///< recv into several buffers
-  write,     ///< send from buffer
-  write_v,   ///< send from several buffers
-  accept,    ///< a new descriptor
-  connect,   ///< the end of a connect in progress
-  wait_in,   ///< readable, or at its end
+  read,     ///< recv into buffer
+  peek,     ///< recv without consuming
+  borrow,   ///< recv into a buffer of the runtime's, handed out as a lease
+  read_v,   ///< recv into several buffers
+  write,    ///< send from buffer
+  write_v,  ///< send from several buffers
+  accept,   ///< a new descriptor
+  connect,  ///< the end of a connect in progress
+  wait_in,  ///< readable, or at its end
 };
 
 /// One buffer of a vectored transfer.
@@ -49,6 +49,7 @@ struct io_op : operation {
         vec(other.vec),
         vec_count(other.vec_count),
         wrong(other.wrong) {
+    name = other.name;
     COVE_ASSERT(other.phase == state::fresh && other.desc == nullptr);
   }
 
@@ -64,15 +65,15 @@ struct io_op : operation {
   netpoll::poll_desc* desc = nullptr;
   task_ctl* task = nullptr;
 
-  void* buffer = nullptr;       ///< The bytes that are next; for borrow, the lease's.
-  std::size_t size = 0;         ///< How many.
-  const io_vec* vec = nullptr;  ///< Vectored: the buffers that are next, and
-  std::size_t vec_count = 0;    ///< how many;
-  std::size_t vec_offset = 0;   ///< the first one from here on.
-  std::size_t transferred = 0;  ///< Bytes moved so far.
-  std::int64_t result = 0;      ///< Completion backends: bytes, descriptor, or -errno.
-  int fd = -1;                  ///< accept: the new descriptor.
-  int error = 0;                ///< errno of the final result, 0 if none,
+  void* buffer = nullptr;                   ///< The bytes that are next; for borrow, the lease's.
+  std::size_t size = 0;                     ///< How many.
+  const io_vec* vec = nullptr;              ///< Vectored: the buffers that are next, and
+  std::size_t vec_count = 0;                ///< how many;
+  std::size_t vec_offset = 0;               ///< the first one from here on.
+  std::size_t transferred = 0;              ///< Bytes moved so far.
+  std::int64_t result = 0;                  ///< Completion backends: bytes, descriptor, or -errno.
+  int fd = -1;                              ///< accept: the new descriptor.
+  int error = 0;                            ///< errno of the final result, 0 if none,
   stop_reason stopped = stop_reason::none;  ///< or why it was broken off,
   /// or what was wrong with it.
   enum class fault : std::uint8_t {
@@ -86,9 +87,7 @@ struct io_op : operation {
 
   io_op* queue_next = nullptr;  ///< Under the poll descriptor's queue_lock.
 
-  bool vectored() const noexcept {
-    return kind == io_kind::read_v || kind == io_kind::write_v;
-  }
+  bool vectored() const noexcept { return kind == io_kind::read_v || kind == io_kind::write_v; }
 
   /// What a completion backend needs: the system's structure is constructed here.
   alignas(16) std::byte backend_storage[64];

@@ -37,11 +37,13 @@ struct operation_type {
 };
 
 struct operation {
-  explicit operation(const operation_type& t, bool mask = false) noexcept : type(&t), masked(mask) {}
+  explicit operation(const operation_type& t, bool mask = false) noexcept
+      : type(&t), name(t.name), masked(mask) {}
   operation(const operation&) = delete;
   operation& operator=(const operation&) = delete;
 
   const operation_type* type;
+  const char* name;  ///< For reports; its kind's unless it has a better one.
   /// This wait must not be broken by a request (joins of a scope, close).
   bool masked;
   /// Set when a withdrawal is in flight: why the operation ends if nothing moved.

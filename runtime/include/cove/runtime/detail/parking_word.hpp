@@ -10,19 +10,19 @@
 //   bit         set by                            cleared by
 //   parked      park(), last act of the owner     complete(); take() after a claim
 //   masked      park(true) and remask()           with parked
-//   done        complete() that found no free     park(), take(), remask() and unclaim() of the owner
-//               parked task
+//   done        complete() that found no free     park(), take(), remask() and unclaim() of the
+//               owner parked task
 //   cancelling  ask() that claimed a parked task  the worker that popped the claimed task
-//   request     ask(request)                      the owner, when a look at its scopes found nothing
-//   closed,     close and expiry of a             the owner, when the operation ends
+//   request     ask(request)                      the owner, when a look at its scopes found
+//   nothing closed,     close and expiry of a             the owner, when the operation ends
 //   deadline    descriptor
 //
 // Rules
 //   1. Who moves parked to not parked (complete) or claims it (ask) owns the task and must schedule
 //      it; everybody else touches nothing of the task afterwards.
 //   2. An armed operation calls complete() exactly once, or was withdrawn before the task goes on.
-//   3. `request` is sticky and only says "look at your scopes"; `closed` and `deadline` belong to one
-//      operation.
+//   3. `request` is sticky and only says "look at your scopes"; `closed` and `deadline` belong to
+//      one operation.
 //   4. A masked task is not claimed: it finds the request at its next unmasked wait.
 //
 // Every access is a read-modify-write of one word, or a load that decides nothing alone, so

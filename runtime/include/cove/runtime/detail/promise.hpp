@@ -41,9 +41,7 @@ class bound_awaiter {
 class promise_base {
  public:
   static void* operator new(std::size_t bytes) { return frame_allocate(bytes); }
-  static void operator delete(void* frame, std::size_t bytes) noexcept {
-    frame_free(frame, bytes);
-  }
+  static void operator delete(void* frame, std::size_t bytes) noexcept { frame_free(frame, bytes); }
 
   std::suspend_always initial_suspend() noexcept { return {}; }
 
@@ -52,7 +50,7 @@ class promise_base {
   bound_awaiter<std::remove_reference_t<A>> await_transform(
       A&& awaitable, std::source_location where = std::source_location::current()) noexcept {
     awaitable.task_ = ctl_;
-    ctl_->where = where;
+    ctl_->where.store(where, std::memory_order_relaxed);
     return bound_awaiter<std::remove_reference_t<A>>(awaitable);
   }
   template <class U>

@@ -52,8 +52,8 @@ struct root_promise : root_base, returning<T> {
   /// The root awaits one thing, what was spawned: reports name that.
   template <class U>
   auto await_transform(task<U>&& child) noexcept {
-    control_.place = child.place();
-    return promise_base::await_transform(std::move(child), control_.place);
+    control_.place.store(child.place(), std::memory_order_relaxed);
+    return promise_base::await_transform(std::move(child), child.place());
   }
 
   T take() {

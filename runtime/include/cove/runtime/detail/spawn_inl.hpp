@@ -49,12 +49,12 @@ class join_result_awaiter : public join_awaiter<T> {
 
 template <class U>
 auto promise_base::await_transform(join_handle<U>& handle, std::source_location where) noexcept {
-  ctl_->where = where;
+  ctl_->where.store(where, std::memory_order_relaxed);
   return join_awaiter<U>(handle, ctl_);
 }
 template <class U>
 auto promise_base::await_transform(join_handle<U>&& handle, std::source_location where) noexcept {
-  ctl_->where = where;
+  ctl_->where.store(where, std::memory_order_relaxed);
   return join_awaiter<U>(handle, ctl_);
 }
 
@@ -64,8 +64,8 @@ join_handle<spawned_value<F, Args...>> spawn_into(task_group& group, bool termin
                                                   Args&&... args) {
   using value = spawned_value<F, Args...>;
   using call = held_call<std::decay_t<F>, std::decay_t<Args>...>;
-  auto made = make_root<value>(
-      call(std::in_place, std::forward<F>(f), std::forward<Args>(args)...));
+  auto made =
+      make_root<value>(call(std::in_place, std::forward<F>(f), std::forward<Args>(args)...));
   task_ctl& control = made.frame.promise().control_;
   control.root = made.frame;
   control.leaf = made.frame;

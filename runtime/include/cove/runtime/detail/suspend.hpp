@@ -31,7 +31,8 @@ concept library_awaitable = std::derived_from<std::remove_cvref_t<A>, awaitable_
 /// Drives `op` and parks the task. False: its result is final, the coroutine goes on at once. True:
 /// the task is published and nothing of it may be touched any more, so a caller ends in
 /// `return suspend(...)`. Out of line: compilers must not keep anything of the frame in use.
-[[gnu::noinline]] bool suspend(task_ctl& task, operation& op, std::coroutine_handle<> leaf) noexcept;
+[[gnu::noinline]] bool suspend(task_ctl& task, operation& op,
+                               std::coroutine_handle<> leaf) noexcept;
 
 /// Gives way: the task goes behind all that is runnable. Same rule for the caller.
 [[gnu::noinline]] void suspend_yield(task_ctl& task, std::coroutine_handle<> leaf) noexcept;

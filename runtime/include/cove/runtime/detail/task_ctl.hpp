@@ -16,12 +16,12 @@
 // A task is a chain of coroutine frames with one control block, in the frame of its root. The block
 // is what run queues link, what parks and what is cancelled.
 //
-// Cancellation is a request that travels down a tree and is read from inside out. Every task carries
-// a chain of cancel scopes: the timeouts it is inside of, the groups it has opened, its own scope,
-// and from there on the scopes of the task that owns its group, up to the runtime's. Triggering a
-// scope stores the reason in it, then sets the request bit of every task below (and wakes those that
-// are parked); each of these tasks then walks its own chain outwards and finds the reason, the
-// outermost one before a shield. So the walk down decides nothing, it only says "look".
+// Cancellation is a request that travels down a tree and is read from inside out. Every task
+// carries a chain of cancel scopes: the timeouts it is inside of, the groups it has opened, its own
+// scope, and from there on the scopes of the task that owns its group, up to the runtime's.
+// Triggering a scope stores the reason in it, then sets the request bit of every task below (and
+// wakes those that are parked); each of these tasks then walks its own chain outwards and finds the
+// reason, the outermost one before a shield. So the walk down decides nothing, it only says "look".
 
 namespace cove::detail {
 
@@ -62,7 +62,6 @@ struct task_ctl {
   operation* op = nullptr;
   cancel_scope* scopes = nullptr;
   std::int64_t deadline_ns = never_ns;  ///< Earliest of the chain, up to a shield.
-  std::source_location where;           ///< The await it last stood at.
   std::int32_t hops = 0;                ///< Transfers left before the stack is unwound.
   std::int32_t budget = 0;              ///< Ready operations left before it must give way.
 
@@ -85,13 +84,17 @@ struct task_ctl {
   std::coroutine_handle<> root;
   std::uint64_t id = 0;
   std::uint64_t parent_id = 0;
-  std::source_location place;  ///< The coroutine that was spawned.
-  bool terminates = false;     ///< spawn_detached: a failure nobody handles ends the process.
+  bool terminates = false;  ///< spawn_detached: a failure nobody handles ends the process.
 
-  // The task itself; read by others for reports only after it ended, or under the group's lock.
-  std::atomic<const char*> name{nullptr};
+  // Written by the task, read by whoever makes a report: relaxed, each for itself.
+  std::atomic<std::source_location> place;  ///< The coroutine that was spawned.
+  std::atomic<std::source_location> where;  ///< The await that it stands at, or stood at last.
+  std::atomic<const char*> waits{nullptr};  ///< What it waits for; null while it runs.
+  std::atomic<const char*> name{nullptr};   ///< What it called itself.
+
+  // The task itself; whoever holds its handle once it has ended.
   std::exception_ptr failure;
-  bool unwound = false;  ///< `failure` is only a request passing through.
+  bool unwound = false;          ///< `failure` is only a request passing through.
   failure_sink* sink = nullptr;  ///< Who hears of `failure` if nobody joins; counted.
 
   /// The task's own scope: what join_handle::cancel() triggers.
