@@ -2,6 +2,8 @@
 
 #include "socket.hpp"
 
+#include <cove/runtime/this_task.hpp>
+
 namespace cove::net {
 namespace {
 
@@ -67,6 +69,7 @@ task<tcp_stream> tcp_stream::connect(socket_address to, connect_options options)
   // An ephemeral port may be chosen that is the very port connected to: a connection to oneself.
   constexpr int attempts = 3;
   for (int attempt = 0; attempt < attempts; ++attempt) {
+    co_await cove::detail::request_check("connect");  // Nothing is sent for who must end.
     const result<int> made = detail::make_tcp_socket(to);
     if (!made) cove::detail::throw_error(made.error(), quoted("connect", to));
     cove::detail::descriptor socket(*made, true);

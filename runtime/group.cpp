@@ -48,9 +48,10 @@ bool is_unwinding(const std::exception_ptr& failure) noexcept {
   try {
     std::rethrow_exception(failure);
   } catch (const std::system_error& e) {
-    if (e.code() == std::errc::operation_canceled) return true;
-    return e.code() == errc::deadline_exceeded &&
-           chain_reason(*current_task()) == stop_reason::deadline;
+    // Only if somebody asked: a stray canceled, of a task joined here say, is a failure.
+    const stop_reason asked = chain_reason(*current_task());
+    if (e.code() == std::errc::operation_canceled) return asked != stop_reason::none;
+    return e.code() == errc::deadline_exceeded && asked == stop_reason::deadline;
   } catch (...) {
     return false;
   }

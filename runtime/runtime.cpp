@@ -73,7 +73,8 @@ runtime_state::runtime_state(runtime& owner, runtime_options chosen, unsigned wo
     : facade(owner),
       options(std::move(chosen)),
       backend_reason(std::move(reason)),
-      descriptors(*new netpoll::desc_table(options.name)),
+      table(new netpoll::desc_table(options.name)),
+      descriptors(*table),
       scheduler(settings_for(options, workers, spin),
                 netpoll::make_backend(backend_name, descriptors)),
       completes(scheduler.poller().completes()) {
@@ -90,7 +91,7 @@ runtime_state::runtime_state(runtime& owner, runtime_options chosen, unsigned wo
 runtime_state::~runtime_state() {
   sysmon.reset();
   scheduler.shut_down();
-  descriptors.retire();
+  descriptors.stop_serving();
 }
 
 }  // namespace detail
@@ -115,6 +116,9 @@ runtime::runtime(runtime_options options) {
 }
 
 runtime::~runtime() {
+  const detail::task_ctl* task = detail::current_task();
+  COVE_CHECK(task == nullptr || task->runtime != state_,
+             "a runtime was destroyed by one of its own tasks, which it would wait for");
   // A moment for tasks that only have to unwind, before anything is reported.
   constexpr std::int64_t moment_ns = 200'000'000;
   if (!stop_within(moment_ns)) {
@@ -130,7 +134,6 @@ runtime::~runtime() {
 detail::task_group& runtime::root_group() noexcept { return state_->root; }
 
 bool runtime::stop_within(std::int64_t limit_ns) {
-  refuse_inside_task();
   detail::task_group& root = state_->root;
   {
     const detail::spin_guard members(root.lock);

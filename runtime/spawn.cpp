@@ -60,13 +60,14 @@ void route_failure(task_ctl& task, task_group& group) noexcept {
   if (task.join.load(std::memory_order_acquire) == task_ctl::joined_detached)
     return report_failure(task, group.sink);
   // Somebody may still join it; if the handle is dropped instead, the sink hears of it then.
+  task.owed = true;
   task.sink = group.sink;
   if (task.sink != nullptr) task.sink->retain();
 }
 
 void free_root(task_ctl& task) noexcept {
-  if (task.failure && !task.unwound && task.group->kind == task_group::policy::supervisor)
-    report_failure(task, task.sink);
+  // The group may be gone; what the task owes it carries itself.
+  if (task.failure && task.owed) report_failure(task, task.sink);
   if (task.sink != nullptr) task.sink->release();
   task.root.destroy();
 }
@@ -87,12 +88,12 @@ void check_start() {
 }
 
 bool start_root(task_group& group, task_ctl& task) noexcept {
-  if (!adopt(group, task)) return false;
-  runtime_state& runtime = *task.runtime;
+  runtime_state& runtime = *group.runtime;
   sched::machine* m = sched::this_machine();
   task.id = runtime.scheduler.new_task_id(m);
   if (m != nullptr && m->current != nullptr && m->current->runtime == &runtime)
     task.parent_id = m->current->id;
+  if (!adopt(group, task)) return false;
   const sched::runtime_entry entry(runtime.scheduler);
   if (entry.p() != nullptr) {
     sched::counters::add(entry.p()->count.spawned);

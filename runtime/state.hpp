@@ -25,7 +25,12 @@ struct runtime_state {
   const runtime_options options;
   const std::string backend_reason;
 
-  netpoll::desc_table& descriptors;  ///< Outlives the runtime while handles do.
+  struct retire_table {
+    void operator()(netpoll::desc_table* which) const noexcept { which->retire(); }
+  };
+  /// Outlives the runtime while handles do.
+  const std::unique_ptr<netpoll::desc_table, retire_table> table;
+  netpoll::desc_table& descriptors;
   sched::scheduler scheduler;
   const bool completes;  ///< The backend carries operations out itself.
   std::optional<sched::sysmon> sysmon;

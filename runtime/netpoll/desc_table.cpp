@@ -57,12 +57,16 @@ void desc_table::recycle(poll_desc& desc) noexcept {
   if (last) delete this;
 }
 
+void desc_table::stop_serving() noexcept {
+  const detail::spin_guard guard(lock_);
+  backend_ = nullptr;
+}
+
 void desc_table::retire() noexcept {
   bool last = false;
   {
     const detail::spin_guard guard(lock_);
     retired_ = true;
-    backend_ = nullptr;
     last = out_ == 0;
   }
   if (last) delete this;

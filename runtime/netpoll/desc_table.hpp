@@ -30,7 +30,9 @@ class desc_table {
 
   /// The runtime: the backend that watches the descriptors, once it is there.
   void serve(backend& by) noexcept { backend_ = &by; }
-  /// The runtime ends: no descriptor is watched any more. May be the end of the table.
+  /// The backend is about to go: no descriptor is watched any more.
+  void stop_serving() noexcept;
+  /// The runtime ends. May be the end of the table.
   void retire() noexcept;
   /// Stops watching a descriptor that is about to be closed. Any thread.
   void unwatch(poll_desc& desc) noexcept;

@@ -131,6 +131,7 @@ bool suspend(task_ctl& task, operation& op, std::coroutine_handle<> leaf) noexce
   }
   if (!sched::drive(*entry.p(), task, op)) return true;
   task.op = nullptr;
+  task.waits.store(nullptr, std::memory_order_relaxed);
   task.word.end_operation();
   return false;
 }

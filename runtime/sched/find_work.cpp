@@ -2,6 +2,8 @@
 
 #include "clock.hpp"
 
+#include <utility>
+
 // The order in which a worker looks for work: its own queue (the next slot first), the global
 // queue, the network, the other processors. Every 61st tick the global queue and the network come
 // first, so that a queue that never empties starves neither.
@@ -34,6 +36,7 @@ detail::task_ctl* scheduler::find_work(machine& m) noexcept {
 detail::task_ctl* scheduler::find_local(processor& p) noexcept {
   const std::uint32_t tick = ++p.tick;
   if (tick % fairness_ticks == 0) {
+    run_all_timers(p);
     if (poller_backend_->watched() != 0) poll_now(p);
     if (global_count_.load(std::memory_order_relaxed) != 0)
       if (detail::task_ctl* task = take_global(p, 1); task != nullptr) return task;
@@ -67,10 +70,7 @@ detail::task_ctl* scheduler::find_elsewhere(machine& m) noexcept {
   if (total == 1) return nullptr;
   // Timers first, of idle processors above all: theirs nobody else looks after, and the poller
   // comes back because of them.
-  bool due = false;
-  for (const auto& other : processors_)
-    if (other.get() != m.p) due = run_timers(*m.p, *other) || due;
-  if (due) return take_in_turn(*m.p);
+  if (run_all_timers(*m.p)) return take_in_turn(*m.p);
   // relaxed: both counts only decide how hard to look; the protocol's reads come in sleep().
   const unsigned busy = total - idle_.load(std::memory_order_relaxed);
   if (busy <= 1 && !m.spinning) return nullptr;  // Nobody else runs, so nothing can be stolen.
@@ -79,8 +79,7 @@ detail::task_ctl* scheduler::find_elsewhere(machine& m) noexcept {
     if (poll_now(*m.p)) return take_in_turn(*m.p);
   if (!m.spinning) {
     if (2 * spinning_.load(std::memory_order_relaxed) >= busy) return nullptr;
-    m.spinning = true;
-    spinning_.fetch_add(1, std::memory_order_acq_rel);
+    start_spinning(m);
   }
   return steal(m);
 }
@@ -133,7 +132,16 @@ bool scheduler::run_timers(processor& into, processor& of) noexcept {
   of.timers.expire(now, &due, 64);
   if (due.empty()) return false;
   keep(into, due);
+  // More than what this worker runs itself is work that was brought.
+  if (processors_.size() > 1 && into.queue.size() > 1) wake_one();
   return true;
+}
+
+/// Timers of all processors: those of an idle one are looked after by nobody else.
+bool scheduler::run_all_timers(processor& into) noexcept {
+  bool due = false;
+  for (const auto& p : processors_) due = run_timers(into, *p) || due;
+  return due;
 }
 
 bool scheduler::poll_now(processor& p) noexcept {
@@ -146,9 +154,8 @@ bool scheduler::poll_now(processor& p) noexcept {
   polls_.fetch_add(1, std::memory_order_relaxed);
   counters::add(p.count.polls);
   if (came.empty()) return false;
-  const bool share = came.count > 1 && processors_.size() > 1;
   keep(p, came);
-  if (share) wake_one();
+  if (processors_.size() > 1 && p.queue.size() > 1) wake_one();
   return true;
 }
 
@@ -156,9 +163,10 @@ void scheduler::found_while_spinning(machine& m) noexcept {
   m.spinning = false;
   // seq_cst, and a full fence behind it: "stop looking" of the head of scheduler.hpp. The last
   // spinner replaces itself if there is more than what it found.
+  const bool hands_on = std::exchange(m.hands_on, false);
   if (spinning_.fetch_sub(1, std::memory_order_seq_cst) != 1) return;
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (any_work()) wake_one();
+  if (hands_on || any_work()) wake_one();
 }
 
 bool scheduler::any_work() noexcept {
@@ -186,18 +194,20 @@ void scheduler::push(processor& p, detail::task_ctl& task) noexcept {
   global_count_.store(global_.count, std::memory_order_relaxed);
 }
 
-bool scheduler::poll_if_neglected() noexcept {
+bool scheduler::network_neglected() noexcept {
   const std::uint64_t polls = polls_.load(std::memory_order_relaxed);
-  const bool neglected = polls == polls_seen_ && !waiting_.load(std::memory_order_relaxed) &&
-                         poller_backend_->watched() != 0;
-  polls_seen_ = polls;
-  if (!neglected || polling_.exchange(true, std::memory_order_acquire)) return false;
+  return std::exchange(polls_seen_, polls) == polls && !waiting_.load(std::memory_order_relaxed) &&
+         (poller_backend_->watched() != 0 || earliest_timer() != timer_heap::never());
+}
+
+void scheduler::mend_neglect() noexcept {
+  if (idle_.load(std::memory_order_relaxed) != 0) return wake_one();
+  if (polling_.exchange(true, std::memory_order_acquire)) return;
   detail::task_list came;
   poller_backend_->poll(came);
   polling_.store(false, std::memory_order_release);
   polls_.fetch_add(1, std::memory_order_relaxed);
   ready_all(came);
-  return true;
 }
 
 }  // namespace cove::sched

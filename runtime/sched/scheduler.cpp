@@ -1,6 +1,7 @@
 #include "sched/scheduler.hpp"
 
 #include "sched/dispatch.hpp"
+#include "sched/runtime_entry.hpp"
 
 namespace cove::sched {
 
@@ -19,9 +20,9 @@ scheduler::scheduler(const struct settings& chosen, std::unique_ptr<netpoll::bac
 scheduler::~scheduler() { shut_down(); }
 
 void scheduler::ready(detail::task_ctl& task, placement where) noexcept {
-  machine* m = this_machine();
-  if (m != nullptr && &m->owner == this && m->p != nullptr)
-    ready_on(*m->p, task, where);
+  const runtime_entry entry(*this);
+  if (entry.p() != nullptr)
+    ready_on(*entry.p(), task, where);
   else
     inject(task);
 }
@@ -34,9 +35,9 @@ void scheduler::ready_on(processor& p, detail::task_ctl& task, placement where) 
 
 void scheduler::ready_all(detail::task_list& tasks) noexcept {
   if (tasks.empty()) return;
-  machine* m = this_machine();
-  if (m != nullptr && &m->owner == this && m->p != nullptr) {
-    keep(*m->p, tasks);
+  const runtime_entry entry(*this);
+  if (entry.p() != nullptr) {
+    keep(*entry.p(), tasks);
     if (processors_.size() > 1) wake_one();
     return;
   }

@@ -3,6 +3,7 @@
 #include "netpoll/backend.hpp"
 #include "sched/machine.hpp"
 #include "sched/processor.hpp"
+#include "sched/seat_policy.hpp"
 #include "sched/spin_policy.hpp"
 
 #include <atomic>
@@ -42,6 +43,11 @@
 // machine. A waker decides under the same lock: hand a processor to an idle machine; else wake the
 // poller through the netpoll; else start a thread; else somebody is between "released" and
 // "committed", and `need_search_` makes that one look again. So no wake-up falls between two steps.
+//
+// A worker that comes out of the poller with work, or because it was sent for, goes on as a spinner,
+// so the same step continues the chain. It also leaves a seat behind. If tasks have been long lately
+// it wakes somebody to take that; if they are short, as a rule, it will be back before anybody could
+// be there, and sysmon sees to the exception (seat_policy.hpp).
 //
 // The network is polled by a worker that goes idle (one waits in the kernel for all, without a
 // processor), every 61 ticks by a busy worker, and by sysmon when nobody did for 10 ms. Nothing is
@@ -94,8 +100,11 @@ class scheduler {
   /// Ends the workers. All tasks have ended.
   void shut_down() noexcept;
 
-  /// sysmon: polls the network if nobody did since the last call.
-  bool poll_if_neglected() noexcept;
+  /// sysmon: since the last call nobody polled, nobody waits in the poller, and there is something
+  /// to wait for.
+  bool network_neglected() noexcept;
+  /// sysmon: sends a worker to the poller, or polls in the workers' place if all are busy.
+  void mend_neglect() noexcept;
   bool all_idle() const noexcept {
     return idle_.load(std::memory_order_relaxed) == processors_.size();
   }
@@ -123,8 +132,10 @@ class scheduler {
   detail::task_ctl* steal(machine& m) noexcept;
   detail::task_ctl* take_global(processor& p, std::size_t most) noexcept;
   bool run_timers(processor& into, processor& of) noexcept;
+  bool run_all_timers(processor& into) noexcept;
   bool poll_now(processor& p) noexcept;
   void found_while_spinning(machine& m) noexcept;
+  void start_spinning(machine& m) noexcept;
   bool any_work() noexcept;
   void keep(processor& p, detail::task_list& tasks) noexcept;
   void push(processor& p, detail::task_ctl& task) noexcept;
@@ -164,8 +175,9 @@ class scheduler {
   bool need_search_ = false;
   bool sysmon_asleep_ = false;
 
-  // The poller.
+  // The poller: whoever sits there.
   spin_policy spin_;
+  seat_policy seat_;
 
   parker sysmon_sleep_;
   std::uint64_t polls_seen_ = 0;  ///< sysmon only.

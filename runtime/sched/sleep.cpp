@@ -27,20 +27,14 @@ bool scheduler::sleep(machine& m) noexcept {
   if (any_work()) {
     const std::lock_guard guard(lock_);
     m.p = take_idle();
-    if (m.p != nullptr) {
-      if (was_spinning) {
-        m.spinning = true;
-        spinning_.fetch_add(1, std::memory_order_acq_rel);
-      }
-      return true;
-    }
+    if (m.p != nullptr) return start_spinning(m), true;
   }
   std::unique_lock guard(lock_);
   if (exit_.load(std::memory_order_relaxed)) return false;
   if (need_search_) {
     need_search_ = false;
     m.p = take_idle();
-    if (m.p != nullptr) return true;
+    if (m.p != nullptr) return start_spinning(m), true;
   }
   if (!waiting_.load(std::memory_order_relaxed)) {
     waiting_.store(true, std::memory_order_relaxed);
@@ -70,11 +64,15 @@ bool scheduler::wait_for_network(machine& m) noexcept {
 
   detail::task_list came;
   const std::int64_t start = detail::now_ns();
+  seat_.taken(start);
   std::int64_t now = start;
   bool awake = false;
   if (spin_.worth_it(settings_.spin)) {
     while (now - start < spin_policy::limit_ns && now < until) {
-      poller_backend_->poll(came);
+      if (!polling_.exchange(true, std::memory_order_acquire)) {
+        poller_backend_->poll(came);
+        polling_.store(false, std::memory_order_release);
+      }
       if (!came.empty() || poller_backend_->woken()) break;
       now = detail::now_ns();
     }
@@ -100,12 +98,18 @@ bool scheduler::wait_for_network(machine& m) noexcept {
     global_count_.store(global_.count, std::memory_order_relaxed);
     return true;
   }
+  // It goes on as a spinner: when it has found something, it looks whether there is more.
+  start_spinning(m);
+  m.hands_on = seat_.left(now, settings_.sysmon) && idle_processors_ != nullptr;
   guard.unlock();
   counters::add(m.p->count.polls);
-  const bool share = came.count > 1 && processors_.size() > 1;
   keep(*m.p, came);
-  if (share) wake_one();
   return true;
+}
+
+void scheduler::start_spinning(machine& m) noexcept {
+  m.spinning = true;
+  spinning_.fetch_add(1, std::memory_order_seq_cst);  // seq_cst: as in wake_one().
 }
 
 /// There is more work than before: wakes a worker if one is needed ("bring work", steps 2 and 3).

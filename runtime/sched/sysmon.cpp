@@ -1,14 +1,11 @@
 #include "sched/sysmon.hpp"
 
-#include "clock.hpp"
-
 namespace cove::sched {
 namespace {
 
-constexpr std::int64_t shortest_ns = 20'000;
-constexpr std::int64_t longest_ns = 10'000'000;
-constexpr unsigned idle_rounds_before_slower = 50;
-constexpr std::int64_t idle_before_sleep_ns = 1'000'000'000;
+constexpr std::int64_t look_every_ns = 5'000'000;
+constexpr unsigned looks_without_poll = 2;
+constexpr unsigned idle_looks_before_sleep = 20;
 
 }  // namespace
 
@@ -22,28 +19,21 @@ sysmon::~sysmon() {
 
 void sysmon::run() noexcept {
   parker& sleep = scheduler_.sysmon_parker();
-  std::int64_t delay = shortest_ns;
-  unsigned idle_rounds = 0;
-  std::int64_t last_check = detail::now_ns();
-  std::int64_t busy_at = last_check;
+  unsigned idle_looks = 0;
+  unsigned neglected_looks = 0;
   while (!stop_.load(std::memory_order_relaxed)) {
-    if (idle_rounds > idle_rounds_before_slower)
-      delay = delay * 2 > longest_ns ? longest_ns : delay * 2;
-    sleep.park_for(delay);
-    const std::int64_t now = detail::now_ns();
-    ++idle_rounds;
-    if (!scheduler_.all_idle()) {
-      busy_at = now;
-    } else if (now - busy_at > idle_before_sleep_ns && scheduler_.sysmon_may_sleep()) {
+    sleep.park_for(look_every_ns);
+    if (scheduler_.all_idle()) {
+      if (++idle_looks < idle_looks_before_sleep || !scheduler_.sysmon_may_sleep()) continue;
       sleep.park();
-      busy_at = detail::now_ns();
-      delay = shortest_ns;
-      idle_rounds = 0;
+      idle_looks = neglected_looks = 0;
       continue;
     }
-    if (now - last_check < longest_ns) continue;
-    last_check = now;
-    if (scheduler_.poll_if_neglected()) idle_rounds = 0;
+    idle_looks = 0;
+    neglected_looks = scheduler_.network_neglected() ? neglected_looks + 1 : 0;
+    if (neglected_looks < looks_without_poll) continue;
+    neglected_looks = 0;
+    scheduler_.mend_neglect();
   }
 }
 

@@ -100,9 +100,13 @@ class runtime {
   /// and place. True if all ended.
   template <class Rep, class Period>
   bool stop(std::chrono::duration<Rep, Period> limit) {
+    refuse_inside_task();
     return stop_within(detail::saturated_ns(limit));
   }
-  bool stop() { return stop_within(INT64_MAX); }
+  bool stop() {
+    refuse_inside_task();
+    return stop_within(INT64_MAX);
+  }
 
   /// The tasks that have not ended, one a line: number, name, place, and what each waits for.
   std::string report() const;

@@ -36,7 +36,7 @@ class join_result_awaiter;
 /// Threads:      may be moved between threads; one thread at a time.
 /// Lifetime:     must not outlive its runtime while the task still runs.
 template <class T = void>
-class [[nodiscard]] join_handle {
+class join_handle {
  public:
   join_handle() noexcept = default;
   join_handle(join_handle&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}

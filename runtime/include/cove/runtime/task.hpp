@@ -129,7 +129,8 @@ template <class T>
 class child_result_awaiter : public awaitable_base {
  public:
   explicit child_result_awaiter(task<T> child) noexcept : child_(std::move(child)) {}
-  child_result_awaiter(child_result_awaiter&&) = delete;
+  /// Before its start only.
+  child_result_awaiter(child_result_awaiter&& other) noexcept = default;
 
   bool await_ready() noexcept { return false; }
   template <class Promise>

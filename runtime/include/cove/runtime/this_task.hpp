@@ -23,6 +23,22 @@ class yield_awaiter : public awaitable_base {
   }
 };
 
+/// Goes on at once, unless the task was asked to end.
+class request_check : public awaitable_base {
+ public:
+  explicit request_check(const char* operation_name) noexcept : name_(operation_name) {}
+  request_check(request_check&&) = delete;
+  bool await_ready() const noexcept { return true; }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise>) const noexcept {}
+  void await_resume() const {
+    if (const stop_reason why = glance(*task_); why != stop_reason::none) throw_stopped(why, name_);
+  }
+
+ private:
+  const char* name_;
+};
+
 }  // namespace detail
 
 /// What a task can ask about itself.

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cove/runtime/detail/timer_node.hpp>
-#include <cove/runtime/task.hpp>
+#include <cove/runtime/spawn.hpp>
 
 #include <chrono>
 
@@ -38,7 +38,8 @@ std::int64_t moment_after(std::int64_t after_ns) noexcept;
 class sleep_awaiter : public awaitable_base, public operation, private timer_node {
  public:
   explicit sleep_awaiter(std::int64_t until_ns) noexcept;
-  sleep_awaiter(sleep_awaiter&&) = delete;
+  /// Before its start only.
+  sleep_awaiter(sleep_awaiter&& other) noexcept : sleep_awaiter(other.until_ns_) {}
 
   bool await_ready() const noexcept { return false; }
   template <class Promise>
@@ -104,6 +105,10 @@ template <class T>
 struct awaited_value<task<T>> {
   using type = T;
 };
+template <class T>
+struct awaited_value<join_handle<T>> {
+  using type = T;
+};
 
 template <class A>
 task<typename awaited_value<A>::type> run_until(A operation, std::int64_t deadline_ns) {
@@ -151,6 +156,14 @@ auto with_timeout(A operation, std::chrono::duration<Rep, Period> limit)
     -> task<typename detail::awaited_value<A>::type> {
   return detail::run_until<A>(std::move(operation),
                               detail::moment_after(detail::saturated_ns(limit)));
+}
+
+/// The same for the end of a spawned task, through its handle; the limit ends the waiting, not the
+/// task.
+template <class T, class Rep, class Period>
+task<T> with_timeout(join_handle<T>& handle, std::chrono::duration<Rep, Period> limit) {
+  return detail::run_until(detail::join_awaiter<T>(handle),
+                           detail::moment_after(detail::saturated_ns(limit)));
 }
 
 }  // namespace cove

@@ -11,7 +11,9 @@ class join_awaiter : public awaitable_base, public join_op {
       : awaitable_base{task},
         join_op(handle.frame_ ? &handle.frame_.promise().control_ : nullptr),
         frame_(handle.frame_) {}
-  join_awaiter(join_awaiter&&) = delete;
+  /// Before its start only.
+  join_awaiter(join_awaiter&& other) noexcept
+      : awaitable_base{other.task_}, join_op(other.target), frame_(other.frame_) {}
 
   bool await_ready() const noexcept { return false; }
   template <class Promise>

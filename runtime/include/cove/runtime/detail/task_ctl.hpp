@@ -94,7 +94,8 @@ struct task_ctl {
 
   // The task itself; whoever holds its handle once it has ended.
   std::exception_ptr failure;
-  bool unwound = false;          ///< `failure` is only a request passing through.
+  bool unwound = false;  ///< `failure` is only a request passing through.
+  bool owed = false;  ///< Nobody has heard of `failure` yet: a supervised task that can be joined.
   failure_sink* sink = nullptr;  ///< Who hears of `failure` if nobody joins; counted.
 
   /// The task's own scope: what join_handle::cancel() triggers.
