@@ -263,7 +263,7 @@ bool descriptor::try_now(io_op& op) noexcept {
 void descriptor::close_now() noexcept {
   std::uintptr_t word = fresh;
   if (word_.compare_exchange_strong(word, closed, std::memory_order_acq_rel)) {
-    close_number(fd_);
+    static_cast<void>(close_number(fd_));  // Nobody is there to be told.
     return;
   }
   while (word == attaching) {
@@ -286,7 +286,7 @@ void descriptor::drop() noexcept {
   const std::uintptr_t word = word_.exchange(closed, std::memory_order_acq_rel);
   if (word == closed) return;
   if (word == fresh) {
-    close_number(fd_);
+    static_cast<void>(close_number(fd_));  // Nobody is there to be told.
     return;
   }
   poll_desc& desc = *reinterpret_cast<poll_desc*>(word);

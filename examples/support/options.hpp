@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -16,7 +17,7 @@ class options {
  public:
   explicit options(const char* purpose) : app_(purpose) {
     app_.add_option("--workers", runtime_.workers, "worker threads; default: one a CPU")
-        ->check(CLI::Range(1, 1024));
+        ->check(between(1, 1024));
     app_.add_option("--backend", runtime_.backend, "netpoller: epoll");
     app_.add_flag("--no-spin", no_spin_, "never poll before sleeping");
   }
@@ -26,13 +27,17 @@ class options {
   }
   void number(const char* name, unsigned& value, const char* help, unsigned least = 1,
               unsigned most = 10'000'000) {
-    app_.add_option(name, value, help)->capture_default_str()->check(CLI::Range(least, most));
+    app_.add_option(name, value, help)->capture_default_str()->check(between(least, most));
   }
   void flag(const char* name, bool& value, const char* help) { app_.add_flag(name, value, help); }
   void duration(const char* name, std::chrono::nanoseconds& value, const char* help) {
     app_.add_option_function<std::string>(
         name, [&value, name](const std::string& text) { value = parse_duration(name, text); },
         help);
+  }
+  /// At most one of the two may be given.
+  void exclusive(const char* one, const char* other) {
+    app_.get_option(one)->excludes(app_.get_option(other));
   }
 
   /// Nothing if the program may go on; else its exit code, after help or the complaint was printed.
@@ -52,6 +57,19 @@ class options {
   }
 
  private:
+  /// A whole number in this range; says what is wrong with anything else.
+  static CLI::Validator between(unsigned least, unsigned most) {
+    const std::string range = std::to_string(least) + " to " + std::to_string(most);
+    const auto check = [=](const std::string& text) -> std::string {
+      unsigned value = 0;
+      const char* end = text.data() + text.size();
+      const auto [rest, why] = std::from_chars(text.data(), end, value);
+      if (why == std::errc() && rest == end && value >= least && value <= most) return {};
+      return "\"" + text + "\" is no whole number from " + range;
+    };
+    return CLI::Validator(check, range);
+  }
+
   /// `10s`, `500ms`, `2min`; a bare number means seconds.
   static std::chrono::nanoseconds parse_duration(const char* name, const std::string& text) {
     std::size_t used = 0;

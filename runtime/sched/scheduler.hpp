@@ -44,10 +44,10 @@
 // poller through the netpoll; else start a thread; else somebody is between "released" and
 // "committed", and `need_search_` makes that one look again. So no wake-up falls between two steps.
 //
-// A worker that comes out of the poller with work, or because it was sent for, goes on as a spinner,
-// so the same step continues the chain. It also leaves a seat behind. If tasks have been long lately
-// it wakes somebody to take that; if they are short, as a rule, it will be back before anybody could
-// be there, and sysmon sees to the exception (seat_policy.hpp).
+// A worker that comes out of the poller with work, or because it was sent for, goes on as a
+// spinner, so the same step continues the chain. It also leaves a seat behind. If tasks have been
+// long lately it wakes somebody to take that; if they are short, as a rule, it will be back before
+// anybody could be there, and sysmon sees to the exception (seat_policy.hpp).
 //
 // The network is polled by a worker that goes idle (one waits in the kernel for all, without a
 // processor), every 61 ticks by a busy worker, and by sysmon when nobody did for 10 ms. Nothing is

@@ -53,10 +53,12 @@ The protocol, as the scheduler has to implement it (one lock, four atomic words)
 What is checked, in every reachable state where nothing can move any more but tasks that compute:
    - no queue holds a task while a processor is idle.  A task may compute until everything else
      stands still, so a submitter that leaves its work to a worker which is busy for good, or a
-     worker that keeps two tasks for itself, is found out: this is more than "not all asleep";
+     worker that keeps two tasks for itself, is found out.  This is more than "not all asleep":
+     if tasks always ended at once, most of the mutants below would pass;
    - nobody spins, the lock is free, idle_processors is the length of the list;
    - at the end all tasks that were submitted have run, and the network is watched.
  In every state: spinning never drops below zero, a processor is released with an empty ring.
+ In a "cycles" configuration: nobody runs in circles for ever under a fair scheduler.
  With -DWATCHED also: no event stays unseen while a processor is idle.  The rules above do not
    give that: the poller may leave with an event and compute while the others stay parked, and
    the next event waits for the end of the task or for sysmon.  What gives it, at the price of a
@@ -76,8 +78,8 @@ Limits.
    - Rings are counters: that a ring hands out each task once, in order, is for its own test.
    - Stores late beyond one entry and loads that are early are not modelled.  A worker's fence
      dropped on a machine where a read-modify-write is no fence is RECHECK_BEFORE_DECREMENT.
-   - A thread not yet started is a parked one.  No timers, no sysmon, no hand-off of a processor.
-   - Only safety: that a search ends is not checked here.
+   - A thread not yet started is a parked one.  No timers, no sysmon, no hand-off of a processor;
+     a configuration with more workers than processors has what the hand-off leaves behind.
    - Of equal processors and workers the one with the lowest number is taken.
 
 What the model changed.  The first draft released the processor, unlocked, decremented spinning,
@@ -90,6 +92,9 @@ Nothing was lost for good, but a task could wait for another one's end beside an
      poller: the poller takes one task and stays with it (POLLER_WOKEN_WITHOUT_FLAG,
      SEARCHER_DOES_NOT_SPIN);
    - a poll that brings two tasks (SURPLUS_WITHOUT_WAKE).
+And a worker that saw work in step 4 started again without spinning when it had not been: barred
+from stealing by somebody who counted as spinning but still waited for the lock, it took and
+released its processor in circles, under that lock (SEEN_DOES_NOT_SPIN).
 
 The lines for run.py.  A mutant without @ runs in the first configuration.
 */
@@ -100,11 +105,12 @@ The lines for run.py.  A mutant without @ runs in the first configuration.
 // configuration: three      -DWORKERS=3 -DTASKS=1 -DSPAWNS=1 -DEVENTS=0
 // configuration: extra      -DWORKERS=3 -DPROCESSORS=2 -DTASKS=1 -DSPAWNS=0 -DEVENTS=1
 // configuration: watched    -DWATCHED -DTASKS=1 -DSPAWNS=0 -DEVENTS=2
+// cycles:        endless    -DTASKS=1 -DSPAWNS=1 -DEVENTS=0
 // mutants: NO_FENCE NO_WORKER_FENCE NO_RECHECK RECHECK_BEFORE_DECREMENT RECHECK_ONLY_IF_SPINNING
 // mutants: DECREMENT_AFTER_UNLOCK GLOBAL_RECHECKED_LAST BATCH_AFTER_UNLOCK
 // mutants: NO_NEED_SEARCH POLLER_WOKEN_WITHOUT_FLAG SEARCHER_DOES_NOT_SPIN
 // mutants: LAST_SPINNER_DOES_NOT_REPLACE SURPLUS_WITHOUT_WAKE@events POLLER_STAYS_AWAY@watched
-// mutants: CONSUME_WAKE BLIND_BLOCK
+// mutants: CONSUME_WAKE BLIND_BLOCK SIGNAL_KEPT@endless SEEN_DOES_NOT_SPIN@endless
 
 #ifndef WORKERS
 #define WORKERS 2
@@ -392,10 +398,12 @@ seen:
     :: else -> goto commit
     fi
   };
+#ifndef MUTANT_SEEN_DOES_NOT_SPIN
   if
   :: !spins -> atomic { spinning++; spins = true }
   :: else
   fi;
+#endif
   goto top;
 
   /* Step 5: commit to sleep. */
@@ -438,6 +446,8 @@ commit:
     :: wake_word == NONE -> wake_word = BLOCKED
 #ifdef MUTANT_BLIND_BLOCK
     :: else -> wake_word = BLOCKED
+#elif defined(MUTANT_SIGNAL_KEPT)
+    :: else -> goto leave
 #else
     :: else -> wake_word = NONE; goto leave
 #endif

@@ -6,10 +6,13 @@
 The model says in comment lines what is to be run:
 
     // configuration: NAME -DFLAG ...     none of these: one configuration without flags
+    // cycles: NAME -DFLAG ...            one that is searched for endless runs instead
     // mutants: A B C@NAME                C is tried in configuration NAME, the others in the first
 
-Every configuration must pass with all its states searched.  Every mutant, built with -DMUTANT_A,
-must be refuted by an assertion or an invalid end state; any other failure is none of its merits.
+Every configuration must pass with all its states searched; under "cycles" no run may go on for
+ever, if every process that can always move does, without passing a progress label.  Every mutant,
+built with -DMUTANT_A, must be refuted by an assertion, an invalid end state or such a run; any
+other failure is none of its merits.
 A line is printed for each.  Exits with 0, with 1 if something is not as it must be, and with 77
 if spin or the compiler is missing.
 """
@@ -30,7 +33,12 @@ SEARCH_SECONDS = 300
 # What pan says when it gave up before it had seen everything.
 TRUNCATED = ("max search depth too small", "reached -DMEMLIM", "out of memory", "hash table full",
              "Search not completed")
-REFUTED = re.compile(r"^pan:1: (assertion violated.*|invalid end state.*)$", re.MULTILINE)
+REFUTED = re.compile(r"^pan:1: ((?:assertion violated|invalid end state|non-progress cycle).*)$",
+                     re.MULTILINE)
+
+# What is asked of the verifier: how to build it, how to run it.
+STATES = (["-DSAFETY"], [])
+CYCLES = (["-DNP", "-DNFAIR=3"], ["-l", "-f"])
 
 
 class Broken(Exception):
@@ -38,11 +46,12 @@ class Broken(Exception):
 
 
 def read_plan(text):
-    """The configurations, name to flags, and the mutants, pairs of name and configuration."""
+    """The configurations, name to question and flags, and the mutants, name and configuration."""
     configurations = {}
-    for name, flags in re.findall(r"^// configuration:\s*(\S+)(.*)$", text, re.MULTILINE):
-        configurations[name] = flags.split()
-    configurations = configurations or {"model": []}
+    for kind, name, flags in re.findall(r"^// (configuration|cycles):\s*(\S+)(.*)$", text,
+                                        re.MULTILINE):
+        configurations[name] = (CYCLES if kind == "cycles" else STATES, flags.split())
+    configurations = configurations or {"model": (STATES, [])}
     mutants = []
     for line in re.findall(r"^// mutants:(.*)$", text, re.MULTILINE):
         for word in line.split():
@@ -65,19 +74,20 @@ def execute(command, directory):
     return done.returncode, done.stdout
 
 
-def search(options, model, flags, optimize, directory):
+def search(options, model, question, flags, optimize, directory):
     """Builds the verifier and runs it; returns its report."""
+    build, run = question
     directory.mkdir(parents=True, exist_ok=True)
     # Spin preprocesses with gcc, whatever the compiler is, if it is not told.
     code, output = execute([options.spin, f"-P{options.cc} -E -x c", *flags, "-a", str(model)],
                            directory)
     if code != 0 or not (directory / "pan.c").exists():
         raise Broken("spin: " + output.strip())
-    code, output = execute([options.cc, optimize, "-w", "-DSAFETY", "-DCOLLAPSE",
+    code, output = execute([options.cc, optimize, "-w", *build, "-DCOLLAPSE",
                             f"-DMEMLIM={MEMORY_MB}", "-o", "pan", "pan.c"], directory)
     if code != 0:
         raise Broken(f"{options.cc}: " + output.strip())
-    _, output = execute([str(directory / "pan"), "-b", f"-m{DEPTH}"], directory)
+    _, output = execute([str(directory / "pan"), *run, "-b", f"-m{DEPTH}"], directory)
     if not re.search(r"errors: \d+", output):
         raise Broken("pan: " + output.strip()[-400:])
     return output
@@ -130,9 +140,11 @@ def main():
         return 1
 
     # A verifier takes longer to optimize than it saves, most of all if it ends at the first error.
-    runs = [(name, flags, "-Og", judge_configuration) for name, flags in configurations.items()]
-    runs += [(name, [f"-DMUTANT_{name}", *configurations[where]], "-O0", judge_mutant)
-             for name, where in mutants]
+    runs = [(name, question, flags, "-Og", judge_configuration)
+            for name, (question, flags) in configurations.items()]
+    for name, where in mutants:
+        question, flags = configurations[where]
+        runs.append((name, question, [f"-DMUTANT_{name}", *flags], "-O0", judge_mutant))
     runs = [run for run in runs if options.only in (None, run[0])]
     if not runs:
         print(f"FAIL  nothing is called {options.only}")
@@ -141,10 +153,10 @@ def main():
     failures = 0
     with tempfile.TemporaryDirectory(prefix="model-") as temporary:
         workdir = (options.workdir or pathlib.Path(temporary)).resolve()
-        for name, flags, optimize, judge in runs:
+        for name, question, flags, optimize, judge in runs:
             began = time.monotonic()
             try:
-                report = search(options, model, flags, optimize, workdir / name)
+                report = search(options, model, question, flags, optimize, workdir / name)
                 verdict, text = "ok   ", judge(report)
             except Broken as reason:
                 failures += 1

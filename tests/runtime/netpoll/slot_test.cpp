@@ -1,0 +1,171 @@
+#include "netpoll/slot.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <thread>
+
+namespace {
+
+using cove::detail::task_ctl;
+using cove::netpoll::slot;
+
+TEST_CASE("an event finds the task that is armed") {
+  slot side;
+  task_ctl task;
+  CHECK(side.arm(task));
+  CHECK_FALSE(side.is_ready());
+  CHECK(side.event() == &task);
+  CHECK(side.is_ready());
+}
+
+TEST_CASE("an event without a task is kept for the next one to arm") {
+  slot side;
+  task_ctl task;
+  CHECK(side.event() == nullptr);
+  CHECK(side.is_ready());
+  CHECK_FALSE(side.arm(task));
+  // It was consumed: the holder makes its call again, and then may wait.
+  CHECK_FALSE(side.is_ready());
+  CHECK(side.arm(task));
+}
+
+TEST_CASE("events are one event until somebody looks") {
+  slot side;
+  task_ctl task;
+  CHECK(side.event() == nullptr);
+  CHECK(side.event() == nullptr);
+  CHECK_FALSE(side.arm(task));
+  CHECK(side.arm(task));
+  CHECK(side.event() == &task);
+  CHECK(side.event() == nullptr);
+}
+
+TEST_CASE("a holder forgets what happened before its call, and only that") {
+  slot side;
+  task_ctl task;
+  CHECK(side.event() == nullptr);
+  side.prepare();
+  CHECK_FALSE(side.is_ready());
+  CHECK(side.arm(task));
+  CHECK(side.event() == &task);
+  side.prepare();
+  CHECK(side.event() == nullptr);  // During the call.
+  CHECK_FALSE(side.arm(task));
+}
+
+TEST_CASE("a holder takes its task back unless its completion is on the way") {
+  slot side;
+  task_ctl task;
+  CHECK(side.arm(task));
+  CHECK(side.withdraw(task));
+  CHECK(side.event() == nullptr);
+  CHECK_FALSE(side.withdraw(task));
+  side.prepare();
+  CHECK(side.arm(task));
+  CHECK(side.event() == &task);
+  CHECK_FALSE(side.withdraw(task));
+}
+
+TEST_CASE("a closer takes the task out, once, and leaves everything else") {
+  slot side;
+  task_ctl task;
+  CHECK(side.evict() == nullptr);
+  CHECK(side.event() == nullptr);
+  CHECK(side.evict() == nullptr);
+  CHECK(side.is_ready());
+  side.prepare();
+  CHECK(side.arm(task));
+  CHECK(side.evict() == &task);
+  CHECK(side.evict() == nullptr);
+  CHECK_FALSE(side.withdraw(task));
+  CHECK(side.event() == nullptr);
+}
+
+TEST_CASE("a closer borrows the task of a completion backend") {
+  slot side;
+  task_ctl task;
+  CHECK(side.borrow() == nullptr);
+  CHECK(side.arm(task));
+  CHECK(side.borrow() == &task);
+  CHECK(side.borrow() == nullptr);  // One at a time.
+  side.give_back(task);
+  CHECK(side.borrow() == &task);
+  side.give_back(task);
+  side.release(task);
+  CHECK(side.borrow() == nullptr);
+}
+
+TEST_CASE("an event finds a task that is borrowed") {
+  slot side;
+  task_ctl task;
+  CHECK(side.arm(task));
+  CHECK(side.borrow() == &task);
+  CHECK(side.event() == &task);
+}
+
+TEST_CASE("releasing leaves a slot alone that the task is not in") {
+  slot side;
+  task_ctl task;
+  side.release(task);
+  CHECK_FALSE(side.is_ready());
+  CHECK(side.event() == nullptr);
+  side.release(task);
+  CHECK(side.is_ready());
+}
+
+TEST_CASE("a release waits for whoever has borrowed the task") {
+  for (int round = 0; round < 200; ++round) {
+    slot side;
+    task_ctl task;
+    std::atomic<bool> asked{false};
+    CHECK(side.arm(task));
+    CHECK(side.borrow() == &task);
+    std::thread closer([&] {
+      asked = true;
+      side.give_back(task);
+    });
+    side.release(task);
+    CHECK(asked);
+    closer.join();
+    CHECK(side.borrow() == nullptr);
+  }
+}
+
+TEST_CASE("a slot that was reset is as new") {
+  slot side;
+  task_ctl task;
+  CHECK(side.event() == nullptr);
+  side.reset();
+  CHECK_FALSE(side.is_ready());
+  CHECK(side.arm(task));
+}
+
+TEST_CASE("a task in a slot is removed by exactly one of poller, closer and holder") {
+  slot side;
+  task_ctl task;
+  for (int round = 0; round < 2000; ++round) {
+    side.reset();
+    std::atomic<int> removed{0}, go{0};
+    const auto meet = [&go] {
+      ++go;
+      while (go.load() < 3) std::this_thread::yield();
+    };
+    CHECK(side.arm(task));
+    std::thread poller([&] {
+      meet();
+      if (side.event() != nullptr) ++removed;
+    });
+    std::thread closer([&] {
+      meet();
+      if (side.evict() != nullptr) ++removed;
+    });
+    meet();
+    if (side.withdraw(task)) ++removed;
+    poller.join();
+    closer.join();
+    CHECK(removed == 1);
+  }
+}
+
+}  // namespace

@@ -1,0 +1,299 @@
+#include <cove/runtime/detail/parking_word.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "support/stress.hpp"
+
+// One task a round. Its worker drives it as sched/dispatch.cpp does; a completer ends its operation,
+// a canceller asks it to end, each on a thread of its own or both on one. Threads go through the
+// rounds in the same order without waiting for one another at their ends, so the encounters shift
+// by themselves.
+
+namespace {
+
+using cove::detail::parking_word;
+using outcome = parking_word::outcome;
+
+/// Where the operation stands. Readiness: whoever takes it out of `armed` owes the completion.
+enum class slot : std::uint8_t { idle, armed, taken };
+
+struct round {
+  // Constant during the round.
+  unsigned needs = 1;      ///< Completions until the operation is final.
+  bool in_kernel = false;  ///< A withdrawal only asks for the completion.
+  bool cancels = false;
+  bool moot = false;   ///< Asks without a reason: the scope was not meant.
+  bool masked = false;
+  bool early = false;  ///< The canceller does not wait for the round to begin.
+  unsigned completer_delay = 0;
+  unsigned canceller_delay = 0;
+  unsigned worker_delay = 0;
+
+  parking_word word;
+  std::atomic<slot> operation{slot::idle};
+  std::atomic<bool> triggered{false};
+  std::atomic<bool> begun{false};
+  std::atomic<bool> ended{false};
+  /// Handed to the worker, like a run queue that holds one task. More than one is a double schedule.
+  std::atomic<unsigned> queued{0};
+  std::atomic<bool> canceller_done{false};
+
+  // Whoever owns the task. Plain, so that ThreadSanitizer objects to two owners.
+  unsigned owners = 0;
+  // The completion, from the completer to the worker.
+  unsigned result = 0;
+};
+
+class table {
+ public:
+  table(std::uint64_t count, std::uint64_t seed) : rounds_(count) {
+    std::mt19937_64 random(seed);
+    for (round& each : rounds_) {
+      const std::uint64_t dice = random();
+      each.needs = 1 + (dice & 1);
+      each.in_kernel = (dice >> 1 & 1) != 0;
+      each.cancels = (dice >> 2 & 3) != 0;
+      each.moot = (dice >> 4 & 7) == 0;
+      each.masked = (dice >> 7 & 7) == 0;
+      each.early = (dice >> 10 & 15) == 0;
+      each.completer_delay = static_cast<unsigned>(dice >> 14 & 0xfff);
+      each.canceller_delay = static_cast<unsigned>(dice >> 26 & 0xfff);
+      each.worker_delay = static_cast<unsigned>(dice >> 38 & 0xff);
+    }
+  }
+
+  void work() {
+    for (round& each : rounds_) {
+      if (stuck_) return;
+      run(each);
+    }
+  }
+  void complete() {
+    for (round& each : rounds_) {
+      if (stuck_) return;
+      while (!each.ended.load(std::memory_order_acquire)) {
+        pause(each.completer_delay);
+        slot armed = slot::armed;
+        if (!each.operation.compare_exchange_strong(armed, slot::taken)) {
+          if (late()) return;
+          continue;
+        }
+        each.result += 1;
+        if (each.word.complete()) schedule(each);
+      }
+    }
+  }
+  void cancel() {
+    for (round& each : rounds_) {
+      while (!each.early && !each.begun.load(std::memory_order_acquire))
+        if (late()) return;
+      cancel(each);
+    }
+  }
+  void complete_and_cancel() {
+    for (round& each : rounds_) {
+      if (stuck_) return;
+      bool asked = false;
+      while (!each.ended.load(std::memory_order_acquire)) {
+        if (!asked && each.canceller_delay < each.completer_delay) asked = cancel(each);
+        slot armed = slot::armed;
+        if (each.operation.compare_exchange_strong(armed, slot::taken)) {
+          each.result += 1;
+          if (each.word.complete()) schedule(each);
+        } else if (late()) {
+          return;
+        }
+        if (!asked) asked = cancel(each);
+      }
+      if (!asked) each.canceller_done.store(true, std::memory_order_release);
+    }
+  }
+
+  void check() const {
+    CHECK_FALSE(stuck_);
+    CHECK(double_schedules_ == 0);
+    CHECK(wrong_ends_ == 0);
+    CHECK(finished_ == rounds_.size());
+    MESSAGE("completed ", completed_, ", refused ", refused_, ", of which claimed ", claimed_,
+            ", remasked ", remasked_, ", given back ", given_back_);
+  }
+
+ private:
+  /// 0 to 255 turns of an empty loop; one in four gives the processor away a few times as well, for
+  /// there are fewer processors than threads.
+  static void pause(unsigned delay) {
+    for (volatile unsigned i = 0; i < (delay & 0xff);) i = i + 1;
+    if ((delay & 0x300) == 0x300)
+      for (unsigned i = 0; i <= delay >> 10; ++i) std::this_thread::yield();
+  }
+  /// Gives the processor away now and then; true when nothing has moved for far too long.
+  bool late() {
+    std::this_thread::yield();
+    return stuck_;
+  }
+
+  void schedule(round& task) {
+    task.owners += 1;  // The scheduler links the task: it must be ours alone.
+    if (task.queued.fetch_add(1, std::memory_order_acq_rel) != 0) ++double_schedules_;
+  }
+  void pop(round& task) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    for (unsigned i = 1; task.queued.load(std::memory_order_acquire) == 0; ++i) {
+      if (i % 64 != 0) continue;
+      std::this_thread::yield();
+      if (std::chrono::steady_clock::now() > limit) {
+        stuck_ = true;  // A lost schedule.
+        return;
+      }
+    }
+    task.queued.fetch_sub(1, std::memory_order_acq_rel);
+    task.owners += 1;
+  }
+
+  bool cancel(round& task) {
+    if (task.cancels) {
+      pause(task.canceller_delay);
+      if (!task.moot) task.triggered.store(true);
+      if (task.word.ask(parking_word::request)) schedule(task);
+    }
+    task.canceller_done.store(true, std::memory_order_release);
+    return true;
+  }
+
+  /// cancel.cpp, look(): is there a reason?
+  static bool look(round& task) {
+    if (task.triggered.load()) return true;
+    if (task.word.asked(parking_word::request)) {
+      task.word.forget_request();
+      if (task.triggered.load()) {
+        task.word.ask(parking_word::request);
+        return true;
+      }
+    }
+    return false;
+  }
+  static bool withdraw(round& task) {
+    if (task.in_kernel) return false;
+    slot armed = slot::armed;
+    return task.operation.compare_exchange_strong(armed, slot::idle);
+  }
+
+  enum class end : std::uint8_t { parked, completed, refused };
+
+  /// dispatch.cpp, the inner loop of drive().
+  end park(round& task) {
+    bool mask = task.masked;
+    for (;;) {
+      const outcome how = task.word.park(mask);
+      if (how == outcome::parked) return end::parked;
+      if (how == outcome::completed) return end::completed;
+      if (!look(task)) continue;
+      if (withdraw(task)) return end::refused;
+      mask = true;
+    }
+  }
+  /// dispatch.cpp, settle().
+  end settle(round& task) {
+    for (;;) {
+      if (!look(task)) {
+        const outcome how = task.word.unclaim();
+        if (how != outcome::requested) ++given_back_;
+        if (how == outcome::parked) return end::parked;
+        if (how == outcome::completed) return end::completed;
+        continue;
+      }
+      if (withdraw(task)) {
+        if (task.word.take()) ++wrong_ends_;
+        return end::refused;
+      }
+      ++remasked_;
+      return task.word.remask() ? end::parked : end::completed;
+    }
+  }
+
+  /// One wait; false if it was refused.
+  bool wait(round& task) {
+    task.operation.store(slot::armed);
+    end how = park(task);
+    while (how == end::parked) {
+      pop(task);
+      if (stuck_) return false;
+      how = end::completed;
+      if (task.word.claimed()) {
+        ++claimed_;
+        how = settle(task);
+      }
+    }
+    return how == end::completed;
+  }
+
+  void run(round& task) {
+    task.begun.store(true, std::memory_order_release);
+    bool refused = false;
+    unsigned came = 0;
+    while (came < task.needs && !refused) {
+      pause(task.worker_delay);
+      refused = !wait(task);
+      if (refused) break;
+      if (stuck_) return;
+      ++came;
+      // The result of this completion, no more and no less.
+      if (task.operation.load() != slot::taken || task.result != came) ++wrong_ends_;
+    }
+    if (refused) {
+      ++refused_;
+      if (!task.triggered.load() || task.masked || task.result != came) ++wrong_ends_;
+    } else {
+      ++completed_;
+    }
+    ++finished_;
+    task.ended.store(true, std::memory_order_release);
+    // The canceller may still be on its way: a task lives as long as somebody can ask it.
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!task.canceller_done.load(std::memory_order_acquire)) {
+      std::this_thread::yield();
+      if (std::chrono::steady_clock::now() > limit) stuck_ = true;
+      if (stuck_) return;
+    }
+    // It runs, so nobody may own it but us.
+    if (task.queued.load() != 0) ++double_schedules_;
+  }
+
+  std::vector<round> rounds_;
+  std::atomic<bool> stuck_{false};
+  std::atomic<std::uint64_t> double_schedules_{0};
+  std::atomic<std::uint64_t> wrong_ends_{0};
+
+  // The worker's.
+  std::uint64_t finished_ = 0, completed_ = 0, refused_ = 0, claimed_ = 0, remasked_ = 0,
+                given_back_ = 0;
+};
+
+constexpr std::uint64_t rounds_each = 300'000;
+
+TEST_CASE("parking word: one owner each round, three threads") {
+  table all(cove::test::stress_rounds(rounds_each), cove::test::stress_seed());
+  std::thread completer([&] { all.complete(); });
+  std::thread canceller([&] { all.cancel(); });
+  all.work();
+  completer.join();
+  canceller.join();
+  all.check();
+}
+
+TEST_CASE("parking word: one owner each round, two threads") {
+  table all(cove::test::stress_rounds(rounds_each), cove::test::stress_seed());
+  std::thread other([&] { all.complete_and_cancel(); });
+  all.work();
+  other.join();
+  all.check();
+}
+
+}  // namespace
