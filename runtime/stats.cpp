@@ -28,7 +28,7 @@ runtime_stats runtime::stats() const {
     all.tasks_queued += p->queue.size();
   }
   all.tasks_queued += scheduler.queued_globally();
-  all.polls = scheduler.waker_polls();
+  all.polls = scheduler.polls();
   all.tasks_live = all.tasks_spawned > finished ? all.tasks_spawned - finished : 0;
   all.descriptors = scheduler.poller().watched();
   return all;

@@ -152,7 +152,6 @@ bool scheduler::poll_now(processor& p) noexcept {
   poller_backend_->poll(came);
   polling_.store(false, std::memory_order_release);
   polls_.fetch_add(1, std::memory_order_relaxed);
-  counters::add(p.count.polls);
   if (came.empty()) return false;
   keep(p, came);
   if (processors_.size() > 1 && p.queue.size() > 1) wake_one();

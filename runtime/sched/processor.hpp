@@ -13,7 +13,6 @@ namespace cove::sched {
 struct counters {
   std::atomic<std::uint64_t> runs{0};
   std::atomic<std::uint64_t> steals{0};
-  std::atomic<std::uint64_t> polls{0};
   std::atomic<std::uint64_t> parks{0};
   std::atomic<std::uint64_t> wakes{0};
   std::atomic<std::uint64_t> spawned{0};

@@ -115,7 +115,7 @@ class scheduler {
   const struct settings& settings() const noexcept { return settings_; }
   netpoll::backend& poller() noexcept { return *poller_backend_; }
   std::vector<std::unique_ptr<processor>>& processors() noexcept { return processors_; }
-  std::uint64_t waker_polls() const noexcept { return polls_.load(std::memory_order_relaxed); }
+  std::uint64_t polls() const noexcept { return polls_.load(std::memory_order_relaxed); }
   unsigned threads() noexcept;
   std::size_t queued_globally() const noexcept {
     return global_count_.load(std::memory_order_relaxed);

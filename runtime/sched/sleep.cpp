@@ -102,7 +102,6 @@ bool scheduler::wait_for_network(machine& m) noexcept {
   start_spinning(m);
   m.hands_on = seat_.left(now, settings_.sysmon) && idle_processors_ != nullptr;
   guard.unlock();
-  counters::add(m.p->count.polls);
   keep(*m.p, came);
   return true;
 }

@@ -39,9 +39,9 @@ The protocol, as the scheduler has to implement it (one lock, four atomic words)
    5. Lock.  need_search: clear it; if a processor is idle take it, become spinning, start again.
       No poller: be the poller, unlock, block.  Otherwise go onto the list of parked workers,
       unlock, park.
- Found something: put what is not run at once into the own ring; if spinning, spinning--.  Call
-   wake_one() if that made spinning 0 (the last one who searches replaces itself) or if a poll left
-   tasks in the ring.
+ Found something: first put what is not run at once into the own ring; then, if spinning,
+   spinning--.  Call wake_one() if that made spinning 0 (the last one who searches replaces
+   itself) or if a poll left tasks in the ring.
  Batches from the global queue are in the ring before the lock is released.
 
  The poller: poll without blocking for a while; CAS wake_word NONE -> BLOCKED; if that fails store
@@ -106,11 +106,14 @@ The lines for run.py.  A mutant without @ runs in the first configuration.
 // configuration: extra      -DWORKERS=3 -DPROCESSORS=2 -DTASKS=1 -DSPAWNS=0 -DEVENTS=1
 // configuration: watched    -DWATCHED -DTASKS=1 -DSPAWNS=0 -DEVENTS=2
 // cycles:        endless    -DTASKS=1 -DSPAWNS=1 -DEVENTS=0
+// larger:        all        -DSUBMITTERS=2 -DTASKS=1 -DSPAWNS=1 -DEVENTS=1
+// larger:        steal_two  -DWORKERS=3 -DTASKS=0 -DSPAWNS=0 -DEVENTS=4
 // mutants: NO_FENCE NO_WORKER_FENCE NO_RECHECK RECHECK_BEFORE_DECREMENT RECHECK_ONLY_IF_SPINNING
 // mutants: DECREMENT_AFTER_UNLOCK GLOBAL_RECHECKED_LAST BATCH_AFTER_UNLOCK
 // mutants: NO_NEED_SEARCH POLLER_WOKEN_WITHOUT_FLAG SEARCHER_DOES_NOT_SPIN
 // mutants: LAST_SPINNER_DOES_NOT_REPLACE SURPLUS_WITHOUT_WAKE@events POLLER_STAYS_AWAY@watched
 // mutants: CONSUME_WAKE BLIND_BLOCK SIGNAL_KEPT@endless SEEN_DOES_NOT_SPIN@endless
+// mutants: STOLEN_PUSHED_LATE@steal_two
 
 #ifndef WORKERS
 #define WORKERS 2
@@ -281,6 +284,9 @@ proctype worker(byte me) {
   byte p = me;
   bool spins, call, reported;
   byte i, got, x, q;
+#ifdef MUTANT_STOLEN_PUSHED_LATE
+  byte rest;
+#endif
 
 #if WORKERS > PROCESSORS
   if
@@ -322,10 +328,14 @@ top:
           :: i != p && ring[i] > 0 ->
              got = ring[i] - ring[i] / 2;
              ring[i] = ring[i] - got;
+#ifdef MUTANT_STOLEN_PUSHED_LATE
+             rest = got - 1;
+#else
              if
              :: got > 1 -> push(me, p, got - 1)
              :: else
              fi;
+#endif
              got = 0; i = 0;
              goto found
           :: else -> i++
@@ -528,6 +538,12 @@ found:
      }
   :: else
   fi;
+#ifdef MUTANT_STOLEN_PUSHED_LATE
+  if
+  :: rest > 0 -> atomic { push(me, p, rest); rest = 0 }
+  :: else
+  fi;
+#endif
   if
   :: call -> wake_one(me)
   :: else

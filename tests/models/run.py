@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Check a Promela model, and that the check would notice if the model were wrong.
 
-    run.py MODEL.pml [--spin spin] [--cc gcc] [--workdir DIR] [--only NAME]
+    run.py MODEL.pml [--spin spin] [--cc gcc] [--workdir DIR] [--all] [--only NAME]
 
 The model says in comment lines what is to be run:
 
     // configuration: NAME -DFLAG ...     none of these: one configuration without flags
     // cycles: NAME -DFLAG ...            one that is searched for endless runs instead
+    // larger: NAME -DFLAG ...            one that takes long: only with --all, or named by --only
     // mutants: A B C@NAME                C is tried in configuration NAME, the others in the first
 
 Every configuration must pass with all its states searched; under "cycles" no run may go on for
@@ -36,9 +37,10 @@ TRUNCATED = ("max search depth too small", "reached -DMEMLIM", "out of memory", 
 REFUTED = re.compile(r"^pan:1: ((?:assertion violated|invalid end state|non-progress cycle).*)$",
                      re.MULTILINE)
 
-# What is asked of the verifier: how to build it, how to run it.
+# How to build a verifier and how to run it, for each kind of configuration.
 STATES = (["-DSAFETY"], [])
 CYCLES = (["-DNP", "-DNFAIR=3"], ["-l", "-f"])
+QUESTIONS = {"configuration": STATES, "larger": STATES, "cycles": CYCLES}
 
 
 class Broken(Exception):
@@ -46,12 +48,12 @@ class Broken(Exception):
 
 
 def read_plan(text):
-    """The configurations, name to question and flags, and the mutants, name and configuration."""
+    """The configurations, name to (kind, flags), and the mutants, (name, configuration)."""
     configurations = {}
-    for kind, name, flags in re.findall(r"^// (configuration|cycles):\s*(\S+)(.*)$", text,
+    for kind, name, flags in re.findall(r"^// (configuration|cycles|larger):\s*(\S+)(.*)$", text,
                                         re.MULTILINE):
-        configurations[name] = (CYCLES if kind == "cycles" else STATES, flags.split())
-    configurations = configurations or {"model": (STATES, [])}
+        configurations[name] = (kind, flags.split())
+    configurations = configurations or {"model": ("configuration", [])}
     mutants = []
     for line in re.findall(r"^// mutants:(.*)$", text, re.MULTILINE):
         for word in line.split():
@@ -74,9 +76,9 @@ def execute(command, directory):
     return done.returncode, done.stdout
 
 
-def search(options, model, question, flags, optimize, directory):
+def search(options, model, kind, flags, optimize, directory):
     """Builds the verifier and runs it; returns its report."""
-    build, run = question
+    build, run = QUESTIONS[kind]
     directory.mkdir(parents=True, exist_ok=True)
     # Spin preprocesses with gcc, whatever the compiler is, if it is not told.
     code, output = execute([options.spin, f"-P{options.cc} -E -x c", *flags, "-a", str(model)],
@@ -124,6 +126,7 @@ def main():
     parser.add_argument("--spin", default="spin")
     parser.add_argument("--cc", default="gcc")
     parser.add_argument("--workdir", type=pathlib.Path, help="kept; without it a temporary one")
+    parser.add_argument("--all", action="store_true", help="the larger configurations too")
     parser.add_argument("--only", help="this configuration or mutant alone")
     options = parser.parse_args()
 
@@ -140,11 +143,12 @@ def main():
         return 1
 
     # A verifier takes longer to optimize than it saves, most of all if it ends at the first error.
-    runs = [(name, question, flags, "-Og", judge_configuration)
-            for name, (question, flags) in configurations.items()]
+    runs = [(name, kind, flags, "-Og", judge_configuration)
+            for name, (kind, flags) in configurations.items()
+            if kind != "larger" or options.all or options.only == name]
     for name, where in mutants:
-        question, flags = configurations[where]
-        runs.append((name, question, [f"-DMUTANT_{name}", *flags], "-O0", judge_mutant))
+        kind, flags = configurations[where]
+        runs.append((name, kind, [f"-DMUTANT_{name}", *flags], "-O0", judge_mutant))
     runs = [run for run in runs if options.only in (None, run[0])]
     if not runs:
         print(f"FAIL  nothing is called {options.only}")
@@ -153,10 +157,10 @@ def main():
     failures = 0
     with tempfile.TemporaryDirectory(prefix="model-") as temporary:
         workdir = (options.workdir or pathlib.Path(temporary)).resolve()
-        for name, question, flags, optimize, judge in runs:
+        for name, kind, flags, optimize, judge in runs:
             began = time.monotonic()
             try:
-                report = search(options, model, question, flags, optimize, workdir / name)
+                report = search(options, model, kind, flags, optimize, workdir / name)
                 verdict, text = "ok   ", judge(report)
             except Broken as reason:
                 failures += 1

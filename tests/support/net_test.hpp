@@ -361,4 +361,15 @@ inline std::string pattern(std::size_t size, std::size_t from = 0) {
   return text;
 }
 
+/// Both directions of the link still work.
+inline task<> check_link(net::tcp_stream& stream, raw_peer& peer) {
+  peer.send("ping");
+  std::array<std::byte, 4> buffer{};
+  co_await stream.read_exact(buffer);
+  CHECK(text_of(buffer) == "ping");
+  co_await stream.write_all(bytes_of("pong"));
+  const received answer = co_await peer.receive(4);
+  CHECK(answer.bytes == "pong");
+}
+
 }  // namespace cove::test
