@@ -141,11 +141,14 @@ io_result tcp_stream::try_write(std::span<const std::byte> buffer) noexcept {
 }
 
 void tcp_stream::shutdown_write() {
-  socket_.mark_finished_writing();
+  // Marked before the call: a reader that meets the end meanwhile must know whose doing it is.
+  if (socket_.ends().wrote_last.exchange(true)) return;
   checked(socket_, "shutdown_write",
           [](int fd) { return detail::shut_down(fd, detail::side::write); });
 }
 void tcp_stream::shutdown_read() {
+  // The system would still give what arrives later.
+  if (socket_.ends().read_last.exchange(true)) return;
   checked(socket_, "shutdown_read",
           [](int fd) { return detail::shut_down(fd, detail::side::read); });
 }

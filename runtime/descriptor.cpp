@@ -104,7 +104,7 @@ std::string wrong_runtime_remedy(const io_op& op) {
 
 descriptor::descriptor(descriptor&& other) noexcept
     : word_(other.word_.exchange(closed, std::memory_order_acq_rel)),
-      finished_writing_(other.finished_writing_.load(std::memory_order_relaxed)),
+      ends_(other.ends_),
       fd_(other.fd_),
       stream_(other.stream_) {
   COVE_ASSERT(word_.load(std::memory_order_relaxed) != attaching);
@@ -114,8 +114,7 @@ descriptor& descriptor::operator=(descriptor&& other) noexcept {
   if (this != &other) {
     drop();
     word_.store(other.word_.exchange(closed, std::memory_order_acq_rel), std::memory_order_release);
-    finished_writing_.store(other.finished_writing_.load(std::memory_order_relaxed),
-                            std::memory_order_relaxed);
+    ends_ = other.ends_;
     fd_ = other.fd_;
     stream_ = other.stream_;
   }
@@ -160,8 +159,7 @@ poll_desc* descriptor::attach_slowly(task_ctl& task, io_op& why) noexcept {
   desc->fd = fd_;
   desc->stream = stream_;
   desc->completes = task.runtime->completes;
-  desc->finished_writing.store(finished_writing_.load(std::memory_order_relaxed),
-                               std::memory_order_relaxed);
+  desc->ends = ends_;
   if (const std::error_code failed = task.runtime->scheduler.poller().open(*desc); failed) {
     desc->table->recycle(*desc);
     word_.store(fresh, std::memory_order_release);
@@ -229,11 +227,9 @@ void descriptor::leave(poll_desc* held) noexcept {
   if (held != nullptr && held->access.leave()) shut_descriptor(*held);
 }
 
-void descriptor::mark_finished_writing() noexcept {
-  // The flag is kept here too, for a descriptor that is attached later.
-  finished_writing_.store(true, std::memory_order_relaxed);
-  if (poll_desc* desc = attached(); desc != nullptr)
-    desc->finished_writing.store(true, std::memory_order_relaxed);
+stream_ends& descriptor::ends() noexcept {
+  poll_desc* desc = attached();
+  return desc != nullptr ? desc->ends : ends_;
 }
 
 bool descriptor::try_now(io_op& op) noexcept {
@@ -244,8 +240,10 @@ bool descriptor::try_now(io_op& op) noexcept {
     poll_desc passing;
     passing.fd = fd_;
     passing.stream = stream_;
-    passing.finished_writing.store(finished_writing_.load(std::memory_order_relaxed));
-    return perform(op, passing) != step::would_block;
+    passing.ends = ends_;
+    const bool ready = ends_already(op, passing) || perform(op, passing) != step::would_block;
+    ends_ = passing.ends;
+    return ready;
   }
   const direction d = direction_of(op.kind);
   switch (desc->access.enter(d)) {
@@ -255,7 +253,7 @@ bool descriptor::try_now(io_op& op) noexcept {
   }
   if (!desc->completes) desc->at(d).prepare();
   desc->drained_at(d) = false;
-  const bool ready = perform(op, *desc) != step::would_block;
+  const bool ready = ends_already(op, *desc) || perform(op, *desc) != step::would_block;
   if (desc->access.leave(d)) shut_descriptor(*desc);
   return ready;
 }

@@ -131,19 +131,25 @@ bool ends_connection(int error) noexcept {
 
 /// 0 if a recv() of 0 is the end of the stream; else the error that it hides.
 int hidden_error(poll_desc& desc) noexcept {
-  if (const int broken = desc.broken.load(std::memory_order_acquire); broken != 0) return broken;
-  if (!desc.stream || desc.finished_writing.load(std::memory_order_relaxed)) return 0;
+  if (const int broken = desc.ends.broken.load(std::memory_order_acquire); broken != 0)
+    return broken;
+  if (!desc.stream || desc.ends.wrote_last.load(std::memory_order_relaxed) ||
+      desc.ends.peer_finished.load(std::memory_order_acquire))
+    return 0;
   if ((desc.latched() & (netpoll::hung_up | netpoll::failed)) == 0 &&
       !desc.access.is_taken(direction::write))
     return 0;
   int error = 0;
   socklen_t length = sizeof error;
-  if (::getsockopt(desc.fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error != 0) return error;
+  if (::getsockopt(desc.fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error != 0)
+    // A reset that finds the peer's end already received is reported as EPIPE.
+    return error == EPIPE ? 0 : error;
   tcp_info info{};
   length = sizeof info;
   if (::getsockopt(desc.fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
       info.tcpi_state == TCP_CLOSE)
-    return ECONNRESET;
+    // A writer may just be on its way to book what it met.
+    return desc.ends.peer_finished.load(std::memory_order_acquire) ? 0 : ECONNRESET;
   return 0;
 }
 
@@ -152,7 +158,10 @@ step fail(io_op& op, poll_desc& desc, int error) noexcept {
   int none = 0;
   // release: pairs with hidden_error(). The first one stays.
   if (ends_connection(error))
-    desc.broken.compare_exchange_strong(none, error, std::memory_order_release);
+    desc.ends.broken.compare_exchange_strong(none, error, std::memory_order_release);
+  if (error == EPIPE && !desc.ends.wrote_last.load(std::memory_order_relaxed) &&
+      desc.ends.broken.load(std::memory_order_acquire) == 0)
+    desc.ends.peer_finished.store(true, std::memory_order_release);
   return step::final;
 }
 
@@ -177,6 +186,7 @@ bool consume(io_op& op, std::size_t moved) noexcept {
 step book_read(io_op& op, poll_desc& desc, std::int64_t n) noexcept {
   if (n == 0) {
     if (const int error = hidden_error(desc); error != 0) return fail(op, desc, error);
+    if (op.kind != io_kind::peek) desc.ends.read_last.store(true, std::memory_order_relaxed);
     if (op.whole) op.wrong = io_op::fault::unexpected_end;
     return step::final;
   }
@@ -205,6 +215,14 @@ direction direction_of(io_kind kind) noexcept {
     case io_kind::connect: return direction::write;
     default: return direction::read;
   }
+}
+
+bool ends_already(io_op& op, poll_desc& desc) noexcept {
+  if (direction_of(op.kind) != direction::read || op.kind == io_kind::accept ||
+      !desc.ends.read_last.load(std::memory_order_relaxed))
+    return false;
+  if (op.whole && op.size != 0) op.wrong = io_op::fault::unexpected_end;
+  return true;
 }
 
 std::int64_t call_once(io_op& op, int fd) noexcept {

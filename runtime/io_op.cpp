@@ -88,10 +88,11 @@ bool must_end(io_op& op, task_ctl& task) noexcept {
   return op.stopped != stop_reason::none;
 }
 
-/// An empty write, or an exact read of nothing, succeeds without a call.
-bool has_nothing_to_do(const io_op& op) noexcept {
+/// An empty write, an exact read of nothing and a read behind the end succeed without a call.
+bool has_nothing_to_do(io_op& op) noexcept {
   const bool writes = direction_of(op.kind) == direction::write && op.kind != io_kind::connect;
-  return (writes || op.whole) && op.size == 0 && op.vec_count == 0 && op.transferred == 0;
+  if ((writes || op.whole) && op.size == 0 && op.vec_count == 0) return true;
+  return ends_already(op, *op.desc);
 }
 
 /// Step 2, until something is final. False: would block.

@@ -15,6 +15,9 @@ enum class step : std::uint8_t {
 /// The direction an operation uses.
 netpoll::direction direction_of(io_kind kind) noexcept;
 
+/// A read of a stream whose end was given before gives it again, without a call.
+bool ends_already(io_op& op, netpoll::poll_desc& desc) noexcept;
+
 /// Makes the operation's system call once (again after EINTR) and books what it says.
 /// Threads: the holder of the direction; completion backends that try inline.
 step perform(io_op& op, netpoll::poll_desc& desc) noexcept;

@@ -38,9 +38,8 @@ poll_desc* desc_table::take() noexcept {
   desc->access.reset();
   desc->slots[0].reset();
   desc->slots[1].reset();
-  desc->broken.store(0, std::memory_order_relaxed);
+  desc->ends = {};
   desc->closer.store(nullptr, std::memory_order_relaxed);
-  desc->finished_writing.store(false, std::memory_order_relaxed);
   desc->drained[0] = desc->drained[1] = false;
   desc->stream = false;
   return desc;

@@ -4,6 +4,7 @@
 #include "netpoll/slot.hpp"
 
 #include <cove/runtime/detail/io_op.hpp>
+#include <cove/runtime/detail/stream_ends.hpp>
 
 #include <cstdint>
 
@@ -33,15 +34,12 @@ struct poll_desc {
   /// generation : 32 | latched flags : 32. One word, so that a late event can only latch into the
   /// generation that it belongs to: a spurious ready is harmless, a spurious latch is not.
   std::atomic<std::uint64_t> status{0};
-  /// The first fatal error of the connection (errno), or 0. The kernel reports it once; here it
-  /// stays, so that no later read mistakes a reset for the end of the stream.
-  std::atomic<int> broken{0};
+  detail::stream_ends ends;
   /// Who waits for the descriptor to be closed.
   std::atomic<detail::close_op*> closer{nullptr};
 
   // The holder of the direction.
   bool drained[2] = {false, false};
-  std::atomic<bool> finished_writing{false};
 
   // Accept and datagram receive queue in order: tasks that wait for the read direction.
   detail::spin_lock queue_lock;

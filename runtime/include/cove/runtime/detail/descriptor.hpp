@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cove/runtime/detail/io_op.hpp>
+#include <cove/runtime/detail/stream_ends.hpp>
 #include <cove/runtime/detail/suspend.hpp>
 #include <cove/runtime/result.hpp>
 
@@ -71,8 +72,8 @@ class descriptor {
   /// The number, for reports and tests; -1 once closed.
   int number() const noexcept { return is_closed() ? -1 : fd_; }
 
-  /// Remembers that this side will write no more.
-  void mark_finished_writing() noexcept;
+  /// What is known of how the stream ended.
+  stream_ends& ends() noexcept;
   /// The descriptor's side of close(); see close_op. True if it has ended.
   bool begin_close(close_op& op, task_ctl& task) noexcept;
 
@@ -90,7 +91,7 @@ class descriptor {
   void drop() noexcept;
 
   std::atomic<std::uintptr_t> word_{closed};
-  std::atomic<bool> finished_writing_{false};
+  stream_ends ends_;  ///< Until it is attached; then the poll descriptor's counts.
   int fd_ = -1;
   bool stream_ = false;
 };
