@@ -98,7 +98,7 @@ released its processor in circles, under that lock (SEEN_DOES_NOT_SPIN).
 
 The lines for run.py.  A mutant without @ runs in the first configuration.
 */
-// configuration: brief      -DTASKS=2 -DSPAWNS=1 -DEVENTS=1
+// configuration: two        -DTASKS=2 -DSPAWNS=1 -DEVENTS=1
 // configuration: one        -DWORKERS=1 -DTASKS=2 -DSPAWNS=1 -DEVENTS=2
 // configuration: events     -DTASKS=1 -DSPAWNS=0 -DEVENTS=2
 // configuration: submitters -DSUBMITTERS=2 -DTASKS=1 -DSPAWNS=1 -DEVENTS=0

@@ -139,9 +139,9 @@ TEST_CASE("a poll descriptor from the table is as new and found by its index") {
   CHECK(desc->latch(generation, failed));
   CHECK(desc->at(direction::read).arm(task));
   CHECK(desc->at(direction::write).event() == nullptr);
-  desc->broken = 104;
+  desc->ends.broken = 104;
   desc->drained_at(direction::read) = true;
-  desc->finished_writing = true;
+  desc->ends.wrote_last = true;
   desc->stream = true;
   CHECK(desc->access.close().shut);
   CHECK_FALSE(desc->access.shut_done());
@@ -154,9 +154,9 @@ TEST_CASE("a poll descriptor from the table is as new and found by its index") {
   CHECK(again->generation() == generation + 1);
   CHECK(again->latched() == 0);
   CHECK_FALSE(again->latch(generation, failed));
-  CHECK(again->broken == 0);
+  CHECK(again->ends.broken == 0);
   CHECK_FALSE(again->drained_at(direction::read));
-  CHECK_FALSE(again->finished_writing);
+  CHECK_FALSE(again->ends.wrote_last);
   CHECK_FALSE(again->stream);
   CHECK_FALSE(again->access.is_closed());
   CHECK(again->access.enter(direction::read) == gate::entry::entered);

@@ -1,0 +1,61 @@
+// An HTTP/1.1 server that says hello, with http-parser reading the requests. It shows how a parser
+// with callbacks fits into a coroutine: it is fed what receive() lends, and its answers are written
+// when it has eaten all of that, so pipelined requests are answered together. Try it:
+//
+//     build/release/examples/http_hello --address 127.0.0.1:8080
+//     curl -i http://127.0.0.1:8080/
+//     wrk -c 64 -t 1 http://127.0.0.1:8080/
+
+#include "support/http_exchange.hpp"
+#include "support/options.hpp"
+#include "support/run_for.hpp"
+
+#include <cove/net.hpp>
+
+#include <cstdio>
+
+using namespace std::chrono_literals;
+
+cove::task<> discard(cove::net::tcp_stream& peer) {
+  while (!(co_await peer.receive()).empty()) {
+  }
+}
+
+cove::task<> session(cove::net::tcp_stream peer) {
+  cove::examples::http_exchange talk;
+  while (!talk.last()) {
+    // The lease ends before the answers are written: who waits for a slow reader holds no buffer.
+    if (const auto received = co_await peer.receive(); !received.empty())
+      talk.feed(received.bytes());
+    else
+      co_return;
+    co_await peer.write_all(cove::io::bytes_of(talk.answers()));
+    talk.answers().clear();
+  }
+  // Closing with bytes unread would reset the connection, and the last answer might get lost.
+  peer.shutdown_write();
+  (void)co_await cove::with_timeout(discard(peer), 2s).as_result();
+}
+
+cove::task<> serve(std::string address) {
+  auto listener = cove::net::tcp_listener::bind(address);
+  std::printf("listening on %s\n", listener.local_address().to_string().c_str());
+  std::fflush(stdout);
+  co_await cove::net::serve(std::move(listener), session);
+}
+
+cove::task<> serve_for(std::string address, std::chrono::nanoseconds limit) {
+  co_await cove::examples::run_for(serve(address), limit);
+}
+
+int main(int argc, char** argv) {
+  std::string address = "127.0.0.1:8080";
+  std::chrono::nanoseconds limit{0};
+  cove::examples::options options("Says hello over HTTP/1.1.");
+  options.text("--address", address,
+               "where to listen, as 127.0.0.1:8080 or [::1]:8080; port 0: any");
+  options.duration("--for", limit, "end after this time (10s, 500ms, 2min); default: never");
+  if (auto code = options.parse(argc, argv)) return *code;
+  cove::examples::http_exchange::limit_heads(16 * 1024);
+  return cove::run_with(options.runtime(), serve_for, address, limit);
+}

@@ -1,0 +1,90 @@
+"""Runs example programs for tests: every wait has a limit, every process is ended by its own id."""
+
+import contextlib
+import os
+import selectors
+import subprocess
+import tempfile
+import time
+
+LIMIT_S = 60  # What no step of a test takes, even under a sanitizer on a busy machine.
+
+
+class Program:
+    """A program that runs. Its standard error is kept for `errors()`."""
+
+    def __init__(self, *command, preexec=None):
+        self.name = os.path.basename(command[0])
+        self.errors_file = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors_file,
+            preexec_fn=preexec)
+        self.pending = b''
+
+    def line(self, limit_s=LIMIT_S):
+        """The next line of standard output, without its end."""
+        end = time.monotonic() + limit_s
+        with selectors.DefaultSelector() as ready:
+            ready.register(self.process.stdout, selectors.EVENT_READ)
+            while b'\n' not in self.pending:
+                if not ready.select(max(0, end - time.monotonic())):
+                    raise AssertionError(f'{self.name} printed no line in {limit_s} s')
+                more = os.read(self.process.stdout.fileno(), 4096)
+                if not more:
+                    raise AssertionError(f'{self.name} ended with {self.process.wait(LIMIT_S)} '
+                                         f'instead of printing a line: {self.errors()}')
+                self.pending += more
+        line, self.pending = self.pending.split(b'\n', 1)
+        return line.decode()
+
+    def finish(self, limit_s=LIMIT_S):
+        """Waits for the end: exit code and the rest of standard output."""
+        rest, _ = self.process.communicate(timeout=limit_s)
+        return self.process.returncode, (self.pending + rest).decode()
+
+    def errors(self):
+        self.errors_file.seek(0)
+        return self.errors_file.read().decode()
+
+    def end(self):
+        """Ends it, politely if possible; for those that have ended, nothing."""
+        try:
+            if self.process.poll() is None:
+                self.process.terminate()
+                try:
+                    self.process.wait(5)
+                except subprocess.TimeoutExpired:
+                    self.process.kill()
+                    self.process.wait(LIMIT_S)
+        finally:
+            self.process.stdout.close()
+            self.errors_file.close()
+
+
+@contextlib.contextmanager
+def running(*command, preexec=None):
+    program = Program(*command, preexec=preexec)
+    try:
+        yield program
+    finally:
+        program.end()
+
+
+@contextlib.contextmanager
+def serving(*command, address='127.0.0.1:0', preexec=None):
+    """A server on a free port: gives the program, with its host and port."""
+    with running(*command, '--address', address, preexec=preexec) as server:
+        first = server.line()
+        if not first.startswith('listening on '):
+            raise AssertionError(f'{server.name} said "{first}" instead of where it listens')
+        server.address = first.removeprefix('listening on ')
+        host, port = server.address.rsplit(':', 1)
+        server.host, server.port = host.strip('[]'), int(port)
+        yield server
+
+
+def run(*command, limit_s=LIMIT_S):
+    """Runs to the end: exit code, standard output, standard error."""
+    with running(*command) as program:
+        code, output = program.finish(limit_s)
+        return code, output, program.errors()
