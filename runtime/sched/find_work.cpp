@@ -12,6 +12,9 @@ namespace cove::sched {
 namespace {
 
 constexpr std::uint32_t fairness_ticks = 61;
+constexpr std::uint32_t patience = 8;
+constexpr unsigned short_queue = 64;
+constexpr std::size_t fairness_batch = 16;
 constexpr std::uint32_t timer_ticks = 8;
 constexpr unsigned next_streak_max = 3;
 constexpr unsigned steal_rounds = 4;
@@ -37,9 +40,12 @@ detail::task_ctl* scheduler::find_local(processor& p) noexcept {
   const std::uint32_t tick = ++p.tick;
   if (tick % fairness_ticks == 0) {
     run_all_timers(p);
-    if (poller_backend_->watched() != 0) poll_now(p);
+    // With a long queue a look at the network would only make it longer; it can wait a little.
+    if (poller_backend_->watched() != 0 &&
+        (p.queue.size() < short_queue || tick % (patience * fairness_ticks) == 0))
+      poll_now(p);
     if (global_count_.load(std::memory_order_relaxed) != 0)
-      if (detail::task_ctl* task = take_global(p, 1); task != nullptr) return task;
+      if (detail::task_ctl* task = take_global(p, fairness_batch); task != nullptr) return task;
   }
   if (tick % timer_ticks == 0) run_timers(p, p);
   if (detail::task_ctl* task = take_in_turn(p); task != nullptr) return task;
