@@ -17,7 +17,9 @@
 using namespace std::chrono_literals;
 
 cove::task<> discard(cove::net::tcp_stream& peer) {
-  while (!(co_await peer.receive()).empty()) {
+  for (bool more = true; more;) {
+    const auto received = co_await peer.receive();
+    more = !received.empty();
   }
 }
 

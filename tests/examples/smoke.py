@@ -10,6 +10,7 @@ Exits with 77 if a tool is missing (curl for http_hello, socat for echo_server).
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -140,7 +141,7 @@ class TestEchoServer(Server, unittest.TestCase):
                 rude.sendall(b'x')
                 rude.close()
                 other.sendall(b'still there?')
-                self.assertEqual(other.recv(100, socket.MSG_WAITALL | socket.MSG_PEEK)[:1], b's')
+                self.assertEqual(other.recv(12, socket.MSG_WAITALL), b'still there?')
             self.assertIsNone(server.process.poll())
 
 
@@ -267,7 +268,9 @@ class TestHttpHello(Server, unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        cls.ending.close()
+        with cls.ending:
+            if (code := cls.server.process.poll()) is not None:
+                raise AssertionError(f'the server ended with {code}: {cls.server.errors()}')
 
     def curl(self, *arguments):
         code, output, errors = run(shutil.which('curl'), '-sS', '--noproxy', '*', '--max-time',
@@ -276,7 +279,7 @@ class TestHttpHello(Server, unittest.TestCase):
         return output
 
     def talk(self, *parts):
-        """Sends the parts, each after the server had the one before, and reads to the end."""
+        """Sends the parts as packets of their own, and reads to the end."""
         with socket.create_connection((self.server.host, self.server.port), LIMIT_S) as peer:
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for part in parts:
@@ -321,16 +324,16 @@ class TestHttpHello(Server, unittest.TestCase):
 
     def test_http_1_0_closes_unless_it_asks_not_to(self):
         self.assertRegex(self.curl('-0', '-i', self.url + '/'), r'(?i)\r\nConnection: close\r\n')
-        raw = self.talk(b'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', b'GET / HTTP/1.0\r\n\r\n')
+        raw = self.talk(b'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n',
+                        b'GET / HTTP/1.0\r\n\r\n')
         self.assertEqual(raw.lower().count(b'connection: keep-alive'), 1)
         self.assertEqual((raw.count(b'Hello'), raw.lower().count(b'connection: close')), (2, 1))
 
     def test_pipelined_requests_are_answered_in_order(self):
         one, other = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n', b'GET /x HTTP/1.1\r\nHost: a\r\n\r\n'
         raw = self.talk(one + other + one + other * 500)
-        statuses = [line[9:12] for line in raw.split(b'\r\n') if b'HTTP/1.1 ' in line[-100:]
-                    for line in [line[line.index(b'HTTP/1.1 '):]]]
-        self.assertEqual(statuses, [b'200', b'404', b'200'] + [b'404'] * 500)
+        self.assertEqual(re.findall(rb'HTTP/1.1 (\d+) ', raw),
+                         [b'200', b'404', b'200'] + [b'404'] * 500)
 
     def test_requests_may_be_cut_anywhere(self):
         request = b'POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n' \
@@ -346,7 +349,7 @@ class TestHttpHello(Server, unittest.TestCase):
     def test_bad_requests_are_refused_and_end_the_connection(self):
         good = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
         for bad in (b'nonsense\r\n\r\n', b'GET / HTTP/x\r\n\r\n',
-                    b'GET / HTTP/1.1\r\nBad Header: a\r\n\r\n',
+                    b'GET / HTTP/1.1\r\nBad\0Header: a\r\n\r\n',
                     b'POST / HTTP/1.1\r\nContent-Length: 1x\r\n\r\n', b'\x16\x03\x01\x02\x00'):
             raw = self.talk(good + bad + good)
             self.assertEqual((raw.count(b'200 OK'), raw.count(b'400 Bad Request')), (1, 1), bad)

@@ -10,44 +10,50 @@ while every thread sleeps; a subtler one and it lies there while one worker comp
 others sleep.  Tests meet either once in a million wake-ups; this model walks every interleaving
 of small configurations.
 
-The protocol, as the scheduler has to implement it (one lock, four atomic words).
+The protocol.
 
  Words read without the lock
    ring[p]          tasks in the ring of processor p; only its holder pushes, anybody takes
-   idle_processors  length of the idle processor list, written under the lock
+   global_length    length of the global queue, written under the lock
+   idle_processors  length of the list of idle processors, written under the lock
    spinning         workers that search with a processor, sleepers already called included
    wake_word        NONE, BLOCKED (the poller is in the kernel or about to be), SIGNALED
  Under the lock
    global queue, idle processors, parked workers, poller (is anybody polling, or about to),
-   need_search (work was submitted; whoever comes past next takes a processor and searches)
+   need_search (work was submitted; who is on the way to sleep takes a processor and searches)
 
- wake_one(), after every push and in the places named below:
+ any_work(): seq_cst fence; the global length; then every ring.  True at the first that has tasks.
+   The order matters, because batches move from the global queue into rings: they are in the ring
+   before the length is stored (release, and acquire here), both before the lock is released.
+
+ wake_one(), after every push and where it is named below:
    1. seq_cst fence.
    2. Return if idle_processors == 0, or spinning != 0, or the CAS of spinning 0 -> 1 fails.
    3. Lock.  No idle processor: spinning--.  A parked worker: pop it, give it an idle processor
-      and the count just made; it wakes up spinning.  Neither: spinning--, need_search = true.
-   4. Unlock; unpark the worker, or else, if there is a poller, wake the netpoll:
-      if exchange(wake_word, SIGNALED) was BLOCKED, write to the eventfd.
+      and the count just made; it wakes up spinning.  A poller: spinning--.  Neither, so that
+      somebody is on the way to sleep: spinning--, need_search = true.
+   4. Unlock; unpark the worker, or wake the netpoll: if exchange(wake_word, SIGNALED) was
+      BLOCKED, write to the eventfd.
 
  A worker with a processor looks for work:
    1. Own ring; global queue; network, without blocking.
    2. Become spinning unless enough are (2 * spinning < busy processors); steal.
    3. Lock.  Global queue not empty: take from it.  Otherwise release the processor
-      (idle_processors++) and, if spinning, spinning--, both before unlocking.
-   4. seq_cst fence; look at all rings again, spinning or not.  Anything there: lock, take an
-      idle processor if there is one, become spinning, start again.
+      (idle_processors++).  Unlock; if spinning, spinning--.
+   4. any_work(), had it been spinning or not.  If so: lock, take an idle processor if there is
+      one, unlock, become spinning, start again.
    5. Lock.  need_search: clear it; if a processor is idle take it, become spinning, start again.
       No poller: be the poller, unlock, block.  Otherwise go onto the list of parked workers,
       unlock, park.
- Found something: first put what is not run at once into the own ring; then, if spinning,
-   spinning--.  Call wake_one() if that made spinning 0 (the last one who searches replaces
-   itself) or if a poll left tasks in the ring.
- Batches from the global queue are in the ring before the lock is released.
+ Found something: what is not run at once goes into the own ring first, and a worker that does not
+   spin and was left more than one task by a poll calls wake_one().  If spinning, spinning--; if
+   that made it 0, the last one who searches replaces itself: wake_one() if any_work().
+ No worker holds a second task in hand, outside every queue, while others may look.
 
  The poller: poll without blocking for a while; CAS wake_word NONE -> BLOCKED; if that fails store
    NONE and leave; wait in the kernel; drain the eventfd if it was reported; store NONE; leave.
-   Leaving: lock, poller = none.  An idle processor: take it, and if need_search clear it and
-   become spinning.  None idle: the tasks go to the global queue, on to step 5.
+   Leaving: lock, poller = none.  An idle processor: take it and become spinning, whatever the
+   poller came back for.  None idle: the tasks go to the global queue, on to step 5.
  A poll that does not block leaves eventfd and wake_word alone; the eventfd is level-triggered.
 
 What is checked, in every reachable state where nothing can move any more but tasks that compute:
@@ -62,39 +68,38 @@ What is checked, in every reachable state where nothing can move any more but ta
  With -DWATCHED also: no event stays unseen while a processor is idle.  The rules above do not
    give that: the poller may leave with an event and compute while the others stay parked, and
    the next event waits for the end of the task or for sysmon.  What gives it, at the price of a
-   wake-up for most blocking polls, is that a poller leaves spinning in every case: finding work
-   it replaces itself, and the replacement ends as the poller.  -DWATCHED turns both on.
+   wake-up for most blocking polls, is that a poller which leaves an idle processor behind calls
+   wake_one() when it finds work, be there more or not.  -DWATCHED turns both on.
 
-Memory.  Promela is sequentially consistent, so the two places where a store must be visible
-   before a later load, the fences above, need a store that is late.  Each thread has a buffer for
-   one store: a push to a ring, or an unlock together with the copies of the lengths written
-   under it.  It drains at any moment of its own, and at the thread's next fence, unlock or
-   read-modify-write.  The decrement of spinning in step 3 does not drain it: there the fence
-   alone has to do.
+Memory.  Promela is sequentially consistent, so the places where a store must be visible before a
+   later load, the fences above, need a store that is late.  Each thread has a buffer for one
+   store: a push to a ring, or an unlock together with the lengths written under it.  It drains
+   at any moment of its own, and at the thread's next fence, unlock or read-modify-write.  The
+   decrement of spinning in step 3 does not drain it: there the fence alone has to do.
 
 Limits.
    - Critical sections are one step each.  That is sound where one thing in them is visible to
-     those who do not lock; the batch, which changes two, is two steps, the global length first.
-   - Rings are counters: that a ring hands out each task once, in order, is for its own test.
+     those who do not lock; the batch, which changes two, is two steps.
+   - Rings are counters without a next slot: that a ring hands out each task once and is not
+     taken for empty when it is not, is for its own test.
    - Stores late beyond one entry and loads that are early are not modelled.  A worker's fence
      dropped on a machine where a read-modify-write is no fence is RECHECK_BEFORE_DECREMENT.
    - A thread not yet started is a parked one.  No timers, no sysmon, no hand-off of a processor;
      a configuration with more workers than processors has what the hand-off leaves behind.
    - Of equal processors and workers the one with the lowest number is taken.
 
-What the model changed.  The first draft released the processor, unlocked, decremented spinning,
-and rechecked the rings and then the global queue; and its poller came back without spinning.
+What the model taught.  The first draft looked at the rings before the global queue, a poller came
+back without spinning, and a worker that saw work in step 4 did not spin unless it had before.
 Nothing was lost for good, but a task could wait for another one's end beside an idle processor:
    - a batch moves from the global queue, before the searcher looks there, into a ring it has
-     looked at (GLOBAL_RECHECKED_LAST).  Decrementing under the lock that saw the global queue
-     empty makes the second look at it unnecessary;
+     looked at (GLOBAL_READ_LAST); or is in neither for a moment (BATCH_AFTER_UNLOCK,
+     BATCH_COUNTED_FIRST);
    - two submitters, the second of which sees the count that the first holds while it wakes the
-     poller: the poller takes one task and stays with it (POLLER_WOKEN_WITHOUT_FLAG,
-     SEARCHER_DOES_NOT_SPIN);
+     poller: the poller takes one task and stays with it (POLLER_LEAVES_WITHOUT_SPINNING, and
+     SEARCHER_DOES_NOT_SPIN for a worker on its way to sleep);
    - a poll that brings two tasks (SURPLUS_WITHOUT_WAKE).
-And a worker that saw work in step 4 started again without spinning when it had not been: barred
-from stealing by somebody who counted as spinning but still waited for the lock, it took and
-released its processor in circles, under that lock (SEEN_DOES_NOT_SPIN).
+And the worker of step 4, barred from stealing by somebody who counted as spinning but still waited
+for the lock, took and released its processor in circles under that lock (SEEN_DOES_NOT_SPIN).
 
 The lines for run.py.  A mutant without @ runs in the first configuration.
 */
@@ -109,11 +114,11 @@ The lines for run.py.  A mutant without @ runs in the first configuration.
 // larger:        all        -DSUBMITTERS=2 -DTASKS=1 -DSPAWNS=1 -DEVENTS=1
 // larger:        steal_two  -DWORKERS=3 -DTASKS=0 -DSPAWNS=0 -DEVENTS=4
 // mutants: NO_FENCE NO_WORKER_FENCE NO_RECHECK RECHECK_BEFORE_DECREMENT RECHECK_ONLY_IF_SPINNING
-// mutants: DECREMENT_AFTER_UNLOCK GLOBAL_RECHECKED_LAST BATCH_AFTER_UNLOCK
-// mutants: NO_NEED_SEARCH POLLER_WOKEN_WITHOUT_FLAG SEARCHER_DOES_NOT_SPIN
-// mutants: LAST_SPINNER_DOES_NOT_REPLACE SURPLUS_WITHOUT_WAKE@events POLLER_STAYS_AWAY@watched
-// mutants: CONSUME_WAKE BLIND_BLOCK SIGNAL_KEPT@endless SEEN_DOES_NOT_SPIN@endless
-// mutants: STOLEN_PUSHED_LATE@steal_two
+// mutants: GLOBAL_READ_LAST BATCH_AFTER_UNLOCK BATCH_COUNTED_FIRST TWO_IN_HAND
+// mutants: NO_NEED_SEARCH SEARCHER_DOES_NOT_SPIN POLLER_LEAVES_WITHOUT_SPINNING
+// mutants: LAST_SPINNER_DOES_NOT_REPLACE SURPLUS_WITHOUT_WAKE@events STOLEN_PUSHED_LATE@steal_two
+// mutants: CONSUME_WAKE BLIND_BLOCK SEAT_LEFT_EMPTY@watched
+// mutants: SIGNAL_KEPT@endless SEEN_DOES_NOT_SPIN@endless
 
 #ifndef WORKERS
 #define WORKERS 2
@@ -126,13 +131,6 @@ The lines for run.py.  A mutant without @ runs in the first configuration.
 #endif
 #define THREADS (WORKERS + SUBMITTERS)
 #define NOBODY 15
-
-#if defined(WATCHED) && !defined(MUTANT_POLLER_STAYS_AWAY)
-#define POLLER_LEAVES_SPINNING
-#endif
-#if defined(MUTANT_DECREMENT_AFTER_UNLOCK) || defined(MUTANT_GLOBAL_RECHECKED_LAST)
-#define DECREMENT_OUTSIDE
-#endif
 
 /* Read without the lock.  The last two are copies, written by the unlock. */
 byte ring[PROCESSORS];
@@ -238,12 +236,8 @@ inline wake_one(t) {
              :: else ->
                 stop_spinning();
                 call = poller;
-#ifdef MUTANT_NO_NEED_SEARCH
-                need_search = poller;
-#elif defined(MUTANT_POLLER_WOKEN_WITHOUT_FLAG)
-                need_search = need_search || !poller;
-#else
-                need_search = true;
+#ifndef MUTANT_NO_NEED_SEARCH
+                need_search = need_search || !poller
 #endif
              fi;
              x = 0
@@ -265,7 +259,7 @@ inline wake_one(t) {
   fi
 }
 
-/* Under the lock, the queue not empty: one to run and the rest for the ring. */
+/* Under the lock, the queue not empty: one to run and got for the ring, see batch. */
 inline take_global() {
   got = (global / PROCESSORS) + 1;
   if
@@ -273,16 +267,51 @@ inline take_global() {
   :: else
   fi;
   global = global - got;
-  publish();
   got--;
-#ifndef MUTANT_BATCH_AFTER_UNLOCK
-  locked = (got > 0)
+#if defined(MUTANT_BATCH_AFTER_UNLOCK)
+  publish()
+#elif defined(MUTANT_BATCH_COUNTED_FIRST)
+  publish(); locked = (got > 0)
+#else
+  ring[p] = ring[p] + got;
+  if
+  :: got > 0 -> locked = true
+  :: else -> publish()
+  fi
+#endif
+}
+
+/* Is there a task in any queue?  Uses i and leaves it zero. */
+inline any_work() {
+#ifdef MUTANT_GLOBAL_READ_LAST
+  work = false;
+#else
+  atomic {
+#ifndef MUTANT_NO_WORKER_FENCE
+    drain(me);
+#endif
+    work = (global_length > 0)
+  };
+#endif
+  do
+  :: i < PROCESSORS && !work ->
+     atomic {
+#ifndef MUTANT_NO_WORKER_FENCE
+       drain(me);
+#endif
+       work = (ring[i] > 0);
+       i++
+     }
+  :: else -> i = 0; break
+  od;
+#ifdef MUTANT_GLOBAL_READ_LAST
+  work = work || (global_length > 0)
 #endif
 }
 
 proctype worker(byte me) {
   byte p = me;
-  bool spins, call, reported;
+  bool spins, call, reported, work, last, hands_on;
   byte i, got, x, q;
 #ifdef MUTANT_STOLEN_PUSHED_LATE
   byte rest;
@@ -298,6 +327,9 @@ top:
   atomic {
     drain(me);
     if
+#ifdef MUTANT_TWO_IN_HAND
+    :: ring[p] > 1 -> ring[p] = ring[p] - 2; goto two_in_hand
+#endif
     :: ring[p] > 0 -> ring[p]--; goto found
     :: ring[p] == 0 && global_length > 0 ->
        lock(me);
@@ -354,53 +386,34 @@ top:
     :: else ->
        assert(ring[p] == 0);
        p_idle[p] = true; p_idle_count++; p = NOBODY;
-       unlock_late(me);
-#if !defined(DECREMENT_OUTSIDE) && !defined(MUTANT_RECHECK_BEFORE_DECREMENT)
-#ifdef MUTANT_RECHECK_ONLY_IF_SPINNING
-       if
-       :: spins -> stop_spinning(); spins = false
-       :: else -> goto commit
-       fi
-#else
-       if
-       :: spins -> stop_spinning(); spins = false
-       :: else
-       fi
-#endif
-#endif
+       unlock_late(me)
     fi
   };
-#ifdef DECREMENT_OUTSIDE
-  if
-  :: spins -> atomic { drain(me); stop_spinning(); spins = false }
-  :: else
-  fi;
-#endif
 
   /* Step 4: look again. */
-#ifndef MUTANT_NO_RECHECK
-  do
-  :: i < PROCESSORS ->
-     atomic {
-#ifndef MUTANT_NO_WORKER_FENCE
-       drain(me);
-#endif
-       if
-       :: ring[i] > 0 -> i = 0; goto seen
-       :: else -> i++
-       fi
-     }
-  :: else -> i = 0; break
-  od;
-#ifdef MUTANT_GLOBAL_RECHECKED_LAST
+#ifdef MUTANT_RECHECK_BEFORE_DECREMENT
+  any_work();
   if
-  :: global_length > 0 -> goto seen
+  :: spins -> atomic { stop_spinning(); spins = false }
   :: else
   fi;
+#else
+  if
+  :: spins -> atomic { stop_spinning(); spins = false }
+#ifdef MUTANT_RECHECK_ONLY_IF_SPINNING
+  :: else -> goto commit
+#else
+  :: else
+#endif
+  fi;
+#ifndef MUTANT_NO_RECHECK
+  any_work();
 #endif
 #endif
-  goto commit;
-seen:
+  if
+  :: !work -> goto commit
+  :: else -> work = false
+  fi;
   atomic {
     lock(me);
     if
@@ -409,21 +422,12 @@ seen:
     fi
   };
 #ifndef MUTANT_SEEN_DOES_NOT_SPIN
-  if
-  :: !spins -> atomic { spinning++; spins = true }
-  :: else
-  fi;
+  atomic { spinning++; spins = true };
 #endif
   goto top;
 
   /* Step 5: commit to sleep. */
 commit:
-#ifdef MUTANT_RECHECK_BEFORE_DECREMENT
-  if
-  :: spins -> atomic { drain(me); stop_spinning(); spins = false }
-  :: else
-  fi;
-#endif
   atomic {
     lock(me);
     if
@@ -477,17 +481,11 @@ leave:
     if
     :: p_idle_count > 0 ->
        take_processor(p);
-#ifdef POLLER_LEAVES_SPINNING
-       need_search = false; spinning++; spins = true;
-#else
-       if
-       :: need_search ->
-          need_search = false;
-#ifndef MUTANT_SEARCHER_DOES_NOT_SPIN
-          spinning++; spins = true
+#ifndef MUTANT_POLLER_LEAVES_WITHOUT_SPINNING
+       spinning++; spins = true;
 #endif
-       :: else
-       fi;
+#if defined(WATCHED) && !defined(MUTANT_SEAT_LEFT_EMPTY)
+       hands_on = (p_idle_count > 0);
 #endif
        publish()
     :: else -> global = global + got; got = 0; publish(); goto commit
@@ -508,20 +506,28 @@ batch:
   atomic {
     if
     :: got > 0 ->
-       ring[p] = ring[p] + got; got = 0;
-#ifndef MUTANT_BATCH_AFTER_UNLOCK
-       locked = false
+#if defined(MUTANT_BATCH_AFTER_UNLOCK)
+       ring[p] = ring[p] + got;
+#elif defined(MUTANT_BATCH_COUNTED_FIRST)
+       ring[p] = ring[p] + got; locked = false;
+#else
+       publish(); locked = false;
 #endif
+       got = 0
     :: else
     fi;
     goto found
   };
+#ifdef MUTANT_TWO_IN_HAND
+two_in_hand:
+  atomic { push(me, p, 1); goto found };
+#endif
 polled:
   atomic {
     if
     :: got > 1 -> push(me, p, got - 1);
 #ifndef MUTANT_SURPLUS_WITHOUT_WAKE
-       call = true
+       call = !spins
 #endif
     :: else
     fi;
@@ -532,10 +538,17 @@ found:
   :: spins ->
      atomic {
        drain(me); stop_spinning(); spins = false;
+       last = (spinning == 0);
+       call = (last && hands_on);
+       hands_on = false
+     };
 #ifndef MUTANT_LAST_SPINNER_DOES_NOT_REPLACE
-       call = call || (spinning == 0)
+     if
+     :: last && !call -> any_work(); atomic { call = work; work = false }
+     :: else
+     fi;
 #endif
-     }
+     last = false
   :: else
   fi;
 #ifdef MUTANT_STOLEN_PUSHED_LATE

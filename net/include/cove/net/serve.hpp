@@ -6,6 +6,8 @@
 
 namespace cove::net {
 
+COVE_COROUTINE_TEMPLATES_BEGIN
+
 namespace detail {
 
 /// What accepting does when the system has no room: waits, ever longer, up to a second, and says so
@@ -82,5 +84,7 @@ template <session_handler Handler>
 task<> serve(tcp_listener&& listener, Handler handler) {
   return detail::serve_owned(std::move(listener), std::move(handler));
 }
+
+COVE_COROUTINE_TEMPLATES_END
 
 }  // namespace cove::net

@@ -86,6 +86,32 @@ class [[nodiscard]] result {
   bool has_value_;
 };
 
+/// A reference, or the error code that stands in its place.
+template <class T>
+class [[nodiscard]] result<T&> {
+ public:
+  using value_type = T&;
+
+  result(T& value) noexcept : value_(&value) {}
+  /// Requires a real error, as above.
+  result(std::error_code code) noexcept : code_(code) { COVE_ASSERT(code); }
+  result(errc code) noexcept : result(make_error_code(code)) {}
+
+  bool has_value() const noexcept { return value_ != nullptr; }
+  explicit operator bool() const noexcept { return has_value(); }
+  std::error_code error() const noexcept { return code_; }
+  T& value() const {
+    if (value_ == nullptr) detail::throw_error(code_, "result");
+    return *value_;
+  }
+  T& operator*() const noexcept { return *value_; }
+  T* operator->() const noexcept { return value_; }
+
+ private:
+  T* value_ = nullptr;
+  std::error_code code_;
+};
+
 /// Success, or the error code that stands in its place.
 template <>
 class [[nodiscard]] result<void> {

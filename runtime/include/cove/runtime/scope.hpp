@@ -91,6 +91,7 @@ class scope : private detail::group_owner {
   friend auto detail::run_group(Owner& owner, F& body) -> std::invoke_result_t<F&, Owner&>;
 };
 
+COVE_COROUTINE_TEMPLATES_BEGIN
 /// Runs `body(scope&)`, a coroutine that may spawn parts of its job into the scope, and ends when
 /// the body and all parts have ended.
 ///
@@ -148,4 +149,5 @@ auto run_group(Owner& owner, F& body) -> std::invoke_result_t<F&, Owner&> {
 }
 
 }  // namespace detail
+COVE_COROUTINE_TEMPLATES_END
 }  // namespace cove

@@ -59,6 +59,7 @@ class supervisor : private detail::group_owner {
   friend auto detail::run_group(Owner& owner, F& body) -> std::invoke_result_t<F&, Owner&>;
 };
 
+COVE_COROUTINE_TEMPLATES_BEGIN
 /// Runs `body(supervisor&)`, a coroutine that may spawn independent jobs, and ends when the body
 /// and all jobs have ended. A failure of the body cancels the jobs and is thrown here.
 ///
@@ -79,5 +80,7 @@ auto with_supervisor(F body, Handler handler) -> std::invoke_result_t<F&, superv
   supervisor jobs(new detail::handler_sink<Handler>(std::move(handler)));
   co_return co_await detail::run_group(jobs, body);
 }
+
+COVE_COROUTINE_TEMPLATES_END
 
 }  // namespace cove

@@ -110,12 +110,14 @@ struct awaited_value<join_handle<T>> {
   using type = T;
 };
 
+COVE_COROUTINE_TEMPLATES_BEGIN
 template <class A>
 task<typename awaited_value<A>::type> run_until(A operation, std::int64_t deadline_ns) {
   timeout_scope limit(deadline_ns);
   co_await limit.open();
   co_return co_await std::move(operation);
 }
+COVE_COROUTINE_TEMPLATES_END
 
 }  // namespace detail
 

@@ -113,8 +113,14 @@ class outcome_slot {
 template <class T>
 class returning {
  public:
+  /// By value where that is cheap: a conversion is then the user's, not a warning in here.
+  void return_value(T value) noexcept
+    requires std::is_scalar_v<T>
+  {
+    slot_.emplace(value);
+  }
   template <class U = T>
-    requires std::is_constructible_v<T, U&&>
+    requires(!std::is_scalar_v<T> && std::is_constructible_v<T, U &&>)
   void return_value(U&& value) {
     slot_.emplace(std::forward<U>(value));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/runtime/detail/coroutine_templates.hpp>
 #include <cove/runtime/task.hpp>
 
 #include <optional>
@@ -95,12 +96,14 @@ class reset_at_end {
   Call& call_;
 };
 
+COVE_COROUTINE_TEMPLATES_BEGIN
 template <class T, class Call>
 root<T> make_root(Call call) {
   const reset_at_end<Call> ending(call);
   check_start();
   co_return co_await call();
 }
+COVE_COROUTINE_TEMPLATES_END
 
 /// What `f(args...)` yields: the T of its task<T>.
 template <class F, class... Args>
