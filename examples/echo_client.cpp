@@ -8,6 +8,7 @@
 
 #include "support/conversation.hpp"
 #include "support/load_report.hpp"
+#include "support/open_streams.hpp"
 #include "support/options.hpp"
 
 #include <algorithm>
@@ -19,26 +20,13 @@ using cove::examples::tally;
 using cove::net::tcp_stream;
 
 struct load {
-  load(const load_plan& what, cove::net::socket_address where)
-      : plan(what), address(where), streams(what.connections) {}
+  explicit load(const load_plan& what) : plan(what), streams(what.connections) {}
 
   const load_plan plan;
-  const cove::net::socket_address address;
   std::vector<tcp_stream> streams;
   tally results;
   cove::clock::time_point end;  // No new messages from here on, where the plan gives a duration.
 };
-
-/// Opens every `plan.connecting`th connection, one after the other.
-cove::task<> connect_some(load& all, unsigned first) {
-  for (unsigned id = first; id < all.plan.connections; id += all.plan.connecting) {
-    try {
-      all.streams[id] = co_await tcp_stream::connect(all.address);
-    } catch (const cove::error& why) {
-      all.results.failed(why.what());
-    }
-  }
-}
 
 cove::task<> converse(load& all, unsigned id) {
   tcp_stream& peer = all.streams[id];
@@ -76,15 +64,6 @@ cove::task<> watch(load& all, cove::scope& phase) {
   phase.cancel();
 }
 
-cove::task<> connect_all(load& all) {
-  const auto start = [&all](cove::scope& parts) -> cove::task<> {
-    for (unsigned i = 0; i < all.plan.connecting; ++i)
-      parts.spawn(connect_some, std::ref(all), i).detach();
-    co_return;
-  };
-  co_await cove::with_scope(start);
-}
-
 cove::task<> converse_all(load& all) {
   const auto start = [&all](cove::scope& parts) -> cove::task<> {
     for (unsigned id = 0; id < all.plan.connections; ++id)
@@ -100,17 +79,17 @@ cove::task<> converse_all(load& all) {
 }
 
 cove::task<int> generate(load_plan plan, std::string address, bool json) {
-  load all(plan, address);
-  co_await connect_all(all);
+  load all(plan);
+  co_await cove::examples::open_streams(address, all.streams, plan.connecting, all.results);
   const auto closed = [](const tcp_stream& stream) { return stream.is_closed(); };
   const auto failed = std::count_if(all.streams.begin(), all.streams.end(), closed);
 
   const auto start = cove::clock::now();
   all.end = start + plan.duration;
   co_await converse_all(all);
-  const auto report = cove::examples::make_report(
-      plan, all.results, plan.connections - static_cast<unsigned>(failed),
-      cove::clock::now() - start);
+  const auto report = cove::examples::make_report(plan, all.results,
+                                                  plan.connections - static_cast<unsigned>(failed),
+                                                  cove::clock::now() - start);
   if (json)
     std::printf("%s\n", report.dump(2).c_str());
   else
@@ -131,8 +110,8 @@ int main(int argc, char** argv) {
   options.number("--depth", plan.depth, "messages in flight on a connection", 1, 65536);
   options.duration("--duration", plan.duration, "how long, as in 10s, 500ms, 2min; default: 5s");
   options.number("--messages", plan.messages, "messages on each connection, instead of a duration");
-  options.duration("--patience", plan.patience, "give up after so long without any answer; "
-                   "default: 10s");
+  options.duration("--patience", plan.patience,
+                   "give up after so long without an answer; default: 10s");
   options.exclusive("--messages", "--duration");
   options.flag("--json", json, "print JSON");
   if (auto code = options.parse(argc, argv)) return *code;

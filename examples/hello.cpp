@@ -1,4 +1,4 @@
-// The smallest useful program: tasks that await each other, run beside each other, and end together.
+// The smallest useful program: tasks that await one another, run beside one another, end together.
 //
 //     build/release/examples/hello
 
@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 cove::task<int> square(int n) {
   co_await cove::this_task::sleep_for(10ms * n);
-  co_return n * n;
+  co_return (n * n);
 }
 
 cove::task<> greet(const char* whom, std::chrono::milliseconds after) {

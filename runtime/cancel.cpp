@@ -71,8 +71,10 @@ bool adopt(task_group& group, task_ctl& task) noexcept {
   task.own.depth = group.scope.depth + 1;
   task.scopes = &task.own;
   task.deadline_ns = group.deadline_ns;
+  // relaxed, and again under the lock, which orders it.
+  if (group.closed.load(std::memory_order_relaxed)) return false;
   const spin_guard members(group.lock);
-  if (group.closed) return false;
+  if (group.closed.load(std::memory_order_relaxed)) return false;
   task.next_sibling = group.children;
   if (group.children != nullptr) group.children->previous_sibling = &task;
   group.children = &task;
@@ -91,7 +93,7 @@ task_ctl* disown(task_group& group, task_ctl& task) noexcept {
     if (--group.running == 0) {
       waiter = group.waiter;
       group.waiter = nullptr;
-      if (group.closed) on_empty = group.on_empty;
+      if (group.closed.load(std::memory_order_relaxed)) on_empty = group.on_empty;
     }
   }
   // Only the runtime's own group has a callback, and that outlives every worker.

@@ -18,7 +18,7 @@ const operation_type group_join_type{
         group.waiter = &task;
         return false;
       }
-      group.closed = true;
+      group.closed.store(true, std::memory_order_relaxed);
       return true;
     },
     // Never asked: the wait is masked.

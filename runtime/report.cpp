@@ -19,12 +19,17 @@ std::string place_text(const std::source_location& place) {
 }
 
 /// `cove::task<> session(cove::net::tcp_stream)` -> `session`.
-std::string short_name(std::string_view function) {
+std::string short_name(std::string_view signature) {
+  // Clang's `(anonymous namespace)::` holds a parenthesis that is not that of the arguments.
+  std::string function(signature);
+  for (const char* unnamed : {"(anonymous namespace)::", "(anonymous class)::"})
+    for (std::size_t at; (at = function.find(unnamed)) != std::string::npos;)
+      function.erase(at, std::strlen(unnamed));
   const std::size_t arguments = function.find('(');
-  std::string_view head = function.substr(0, arguments);
+  std::string_view head = std::string_view(function).substr(0, arguments);
   if (const std::size_t space = head.find_last_of(" :"); space != std::string_view::npos)
     head.remove_prefix(space + 1);
-  return std::string(head.empty() ? function : head);
+  return head.empty() ? function : std::string(head);
 }
 
 void report_group(task_group& group, std::size_t depth, std::string& text) {

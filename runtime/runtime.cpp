@@ -137,7 +137,7 @@ bool runtime::stop_within(std::int64_t limit_ns) {
   detail::task_group& root = state_->root;
   {
     const detail::spin_guard members(root.lock);
-    root.closed = true;
+    root.closed.store(true, std::memory_order_relaxed);
   }
   detail::stop_reason none = detail::stop_reason::none;
   // seq_cst: stored before any task is asked, as trigger() does.

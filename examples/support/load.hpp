@@ -64,7 +64,7 @@ class tally {
   };
 
   shard& shard_of(unsigned connection) noexcept { return shards_[connection % shards_.size()]; }
-  std::uint64_t sum(std::atomic<std::uint64_t> shard::*count) const noexcept {
+  std::uint64_t sum(std::atomic<std::uint64_t> shard::* count) const noexcept {
     std::uint64_t all = 0;
     for (const shard& each : shards_) all += (each.*count).load(std::memory_order_relaxed);
     return all;

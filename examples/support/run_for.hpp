@@ -7,8 +7,8 @@
 
 namespace cove::examples {
 
-/// Runs `job` until it ends, or for at most `limit` (zero: without one), and prints what the runtime
-/// has been doing.
+/// Runs `job` until it ends, but no longer than `limit` (zero: no limit), then prints what the
+/// runtime has been doing.
 inline cove::task<> run_for(cove::task<> job, std::chrono::nanoseconds limit) {
   try {
     if (limit == limit.zero())

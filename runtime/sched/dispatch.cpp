@@ -149,8 +149,8 @@ void make_ready(task_ctl& task, bool next) noexcept {
 }
 
 void make_ready(task_list& tasks) noexcept {
-  while (task_ctl* task = tasks.pop())
-    task->runtime->scheduler.ready(*task, sched::placement::tail);
+  // A request walks down one tree, and a tree lives in one runtime.
+  if (!tasks.empty()) tasks.first->runtime->scheduler.ready_all(tasks);
 }
 
 std::coroutine_handle<> bounce(task_ctl& task, std::coroutine_handle<> to) noexcept {

@@ -168,10 +168,9 @@ void scheduler::found_while_spinning(machine& m) noexcept {
   m.spinning = false;
   // seq_cst, and a full fence behind it: "stop looking" of the head of scheduler.hpp. The last
   // spinner replaces itself if there is more than what it found.
-  const bool hands_on = std::exchange(m.hands_on, false);
   if (spinning_.fetch_sub(1, std::memory_order_seq_cst) != 1) return;
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (hands_on || any_work()) wake_one();
+  if (seat_wanted_.load(std::memory_order_relaxed) || any_work()) wake_one();
 }
 
 bool scheduler::any_work() noexcept {

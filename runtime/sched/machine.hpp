@@ -22,7 +22,6 @@ struct machine {
   // The worker's own thread.
   processor* p = nullptr;
   bool spinning = false;
-  bool hands_on = false;  ///< It left the poller's seat, and somebody else should take it.
   std::uint32_t random;
   detail::task_ctl* current = nullptr;   ///< The task it runs.
   std::coroutine_handle<> bounce;        ///< Resume this from the loop, on a fresh stack.

@@ -22,10 +22,9 @@ void parker::park() noexcept {
 
 bool parker::park_for(std::int64_t limit_ns) noexcept {
   std::uint32_t state = empty;
-  // acquire (both exchanges): pairs with the release in unpark(), behind which the waker left work.
+  // acquire (all exchanges): pairs with the release in unpark(), behind which the waker left work.
   if (!state_.compare_exchange_strong(state, waiting, std::memory_order_acquire)) {
-    state_.store(empty, std::memory_order_relaxed);
-    return true;
+    return state_.exchange(empty, std::memory_order_acquire) == token;
   }
   timespec limit{};
   if (limit_ns >= 0) {

@@ -15,7 +15,25 @@ scheduler::scheduler(const struct settings& chosen, std::unique_ptr<netpoll::bac
     processors_.back()->queue.set_solo(settings_.workers == 1);
   }
   for (unsigned i = settings_.workers; i-- > 0;) release_idle(*processors_[i]);
+  // The first worker here, where it can be reported that there is no thread for it.
+  start_machine(nullptr, false);
 }
+
+/// A stay of a thread that is no worker of this scheduler. Begins while the caller still owns a
+/// task of it, so it cannot have gone; its end is the last access.
+class scheduler::visit {
+ public:
+  explicit visit(scheduler& host) noexcept : host_(host) {
+    host_.visitors_.fetch_add(1, std::memory_order_relaxed);
+  }
+  visit(const visit&) = delete;
+  visit& operator=(const visit&) = delete;
+  // release: pairs with the acquire in shut_down().
+  ~visit() { host_.visitors_.fetch_sub(1, std::memory_order_release); }
+
+ private:
+  scheduler& host_;
+};
 
 scheduler::~scheduler() { shut_down(); }
 
@@ -41,6 +59,7 @@ void scheduler::ready_all(detail::task_list& tasks) noexcept {
     if (processors_.size() > 1) wake_one();
     return;
   }
+  const visit stay(*this);
   {
     const std::lock_guard guard(lock_);
     global_count_.store(global_.count + tasks.count, std::memory_order_relaxed);
@@ -56,6 +75,7 @@ void scheduler::requeue(processor* p, detail::task_ctl& task) noexcept {
 }
 
 void scheduler::inject(detail::task_ctl& task) noexcept {
+  const visit stay(*this);
   {
     const std::lock_guard guard(lock_);
     global_.push(task);
@@ -104,6 +124,7 @@ void scheduler::shut_down() noexcept {
   poller_backend_->wake();
   for (const auto& m : ending)
     if (m->thread.joinable()) m->thread.join();
+  while (visitors_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
 }
 
 }  // namespace cove::sched

@@ -122,6 +122,7 @@ class scheduler {
   }
 
  private:
+  class visit;
   void run_worker(machine& m) noexcept;
 
   // find_work.cpp: the order in which a worker with a processor looks for work.
@@ -144,7 +145,7 @@ class scheduler {
   bool sleep(machine& m) noexcept;
   bool wait_for_network(machine& m) noexcept;
   void wake_one() noexcept;
-  void start_machine(processor* p, bool spinning) noexcept;
+  void start_machine(processor* p, bool spinning);
   void release_idle(processor& p) noexcept;  // Under lock_.
   processor* take_idle() noexcept;           // Under lock_.
   std::int64_t earliest_timer() noexcept;
@@ -163,6 +164,12 @@ class scheduler {
   std::atomic<bool> polling_{false};  ///< Somebody is in a non-blocking poll.
   std::atomic<bool> waiting_{false};  ///< Somebody is the poller; changed under lock_.
   std::atomic<bool> exit_{false};     ///< Set under lock_.
+  /// The poller's seat was left and should be taken; changed under lock_. The last spinner that
+  /// finds work sends another as long as it is set.
+  std::atomic<bool> seat_wanted_{false};
+  /// Threads of others that are inside ready_all() or inject(): the scheduler waits for them before
+  /// it goes, because what they brought may have run to its end before they are out.
+  std::atomic<unsigned> visitors_{0};
   /// When the poller will return by itself; INT64_MIN while nobody waits.
   std::atomic<std::int64_t> poll_until_{INT64_MIN};
 

@@ -38,6 +38,7 @@ bool scheduler::sleep(machine& m) noexcept {
   }
   if (!waiting_.load(std::memory_order_relaxed)) {
     waiting_.store(true, std::memory_order_relaxed);
+    seat_wanted_.store(false, std::memory_order_relaxed);
     guard.unlock();
     return wait_for_network(m);
   }
@@ -100,7 +101,7 @@ bool scheduler::wait_for_network(machine& m) noexcept {
   }
   // It goes on as a spinner: when it has found something, it looks whether there is more.
   start_spinning(m);
-  m.hands_on = seat_.left(now, settings_.sysmon) && idle_processors_ != nullptr;
+  seat_wanted_.store(seat_.left(now, settings_.sysmon), std::memory_order_relaxed);
   guard.unlock();
   keep(*m.p, came);
   return true;
@@ -138,20 +139,27 @@ void scheduler::wake_one() noexcept {
     guard.unlock();
     poller_backend_->wake();
   } else if (machines_.size() < processors_.size()) {
-    start_machine(take_idle(), true);
+    processor* p = take_idle();
+    try {
+      start_machine(p, true);
+    } catch (const std::exception&) {
+      // No further thread is to be had: the work stays queued for the workers that are there.
+      release_idle(*p);
+      spinning_.fetch_sub(1, std::memory_order_seq_cst);  // seq_cst: taken back, as above.
+    }
   } else {
     need_search_ = true;
     spinning_.fetch_sub(1, std::memory_order_seq_cst);  // seq_cst: the one falling asleep looks.
   }
 }
 
-void scheduler::start_machine(processor* p, bool spinning) noexcept {
-  machines_.push_back(
-      std::make_unique<machine>(*this, static_cast<std::uint32_t>(machines_.size())));
-  machine& m = *machines_.back();
+void scheduler::start_machine(processor* p, bool spinning) {
+  auto started = std::make_unique<machine>(*this, static_cast<std::uint32_t>(machines_.size()));
+  machine& m = *started;
   m.p = p;
   m.spinning = spinning;
   m.thread = std::thread([this, &m] { run_worker(m); });
+  machines_.push_back(std::move(started));  // There is room: one for each processor.
 }
 
 void scheduler::timer_moved_earlier(std::int64_t when_ns) noexcept {

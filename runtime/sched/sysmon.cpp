@@ -23,6 +23,8 @@ void sysmon::run() noexcept {
   unsigned neglected_looks = 0;
   while (!stop_.load(std::memory_order_relaxed)) {
     sleep.park_for(look_every_ns);
+    // The token may have been that of the end: once taken, nobody wakes this thread again.
+    if (stop_.load(std::memory_order_relaxed)) return;
     if (scheduler_.all_idle()) {
       if (++idle_looks < idle_looks_before_sleep || !scheduler_.sysmon_may_sleep()) continue;
       sleep.park();

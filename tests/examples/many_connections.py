@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Very many connections at once: echo_server and echo_client as two processes, nothing may get lost.
+"""Very many connections at once between echo_server and echo_client; nothing may get lost.
 
     many_connections.py FOLDER [--connections 10000] [--messages 100] [--depth 1] [--workers N]
 

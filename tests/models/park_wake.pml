@@ -108,10 +108,11 @@ The lines for run.py.  A mutant without @ runs in the first configuration.
 // configuration: events     -DTASKS=1 -DSPAWNS=0 -DEVENTS=2
 // configuration: submitters -DSUBMITTERS=2 -DTASKS=1 -DSPAWNS=1 -DEVENTS=0
 // configuration: three      -DWORKERS=3 -DTASKS=1 -DSPAWNS=1 -DEVENTS=0
-// configuration: extra      -DWORKERS=3 -DPROCESSORS=2 -DTASKS=1 -DSPAWNS=0 -DEVENTS=1
+// configuration: extra      -DWORKERS=3 -DPROCESSORS=2 -DTASKS=0 -DSPAWNS=1 -DEVENTS=2
 // configuration: watched    -DWATCHED -DTASKS=1 -DSPAWNS=0 -DEVENTS=2
 // cycles:        endless    -DTASKS=1 -DSPAWNS=1 -DEVENTS=0
 // larger:        all        -DSUBMITTERS=2 -DTASKS=1 -DSPAWNS=1 -DEVENTS=1
+// larger:        extra_all  -DWORKERS=3 -DPROCESSORS=2 -DTASKS=1 -DSPAWNS=1 -DEVENTS=1
 // larger:        steal_two  -DWORKERS=3 -DTASKS=0 -DSPAWNS=0 -DEVENTS=4
 // mutants: NO_FENCE NO_WORKER_FENCE NO_RECHECK RECHECK_BEFORE_DECREMENT RECHECK_ONLY_IF_SPINNING
 // mutants: GLOBAL_READ_LAST BATCH_AFTER_UNLOCK BATCH_COUNTED_FIRST TWO_IN_HAND

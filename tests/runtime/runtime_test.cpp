@@ -420,18 +420,12 @@ TEST_CASE("the report tells what each task waits for, and where") {
 
 TEST_CASE("M20 the counts are right") {
   static constexpr int count = 40;
-  std::atomic<bool> go{false};
-  std::atomic<int> asleep{0};
   run_in(plain_options(), [&](runtime& in) {
     CHECK(in.stats().tasks_spawned == 0);
     CHECK(in.stats().tasks_live == 0);
     CHECK(in.stats().timers == 0);
-    const auto job = [&]() -> task<> {
-      ++asleep;
-      co_await cove::this_task::sleep_for(1h);
-    };
     std::vector<join_handle<>> jobs;
-    for (int i = 0; i < count; ++i) jobs.push_back(in.spawn(job));
+    for (int i = 0; i < count; ++i) jobs.push_back(in.spawn(sleeps));
     CHECK(thread_waits_for([&] { return in.stats().timers == count; }));
     runtime_stats now = in.stats();
     CHECK(now.tasks_spawned == count);
@@ -480,6 +474,19 @@ TEST_CASE("M07 several runtimes live in one process") {
     });
   });
   CHECK(strays == 0);
+}
+
+task<> join(join_handle<int> handle) { static_cast<void>(co_await handle); }
+
+TEST_CASE("M07 a runtime may end as soon as another one has woken its last task") {
+  static constexpr int rounds = cove::test::sanitized ? 300 : 1000;
+  run_in(plain_options(), [](runtime& first) {
+    for (int i = 0; i < rounds; ++i) {
+      // Its worker is on its way to sleep, or not yet, when the other's finds it a task.
+      runtime second(plain_options(1));
+      second.block_on(join, first.spawn(number, i));
+    }
+  });
 }
 
 TEST_CASE("M07 a thousand runtimes leave no descriptor and no thread behind") {

@@ -196,10 +196,10 @@ TEST_CASE("M03 a destructor wakes a task and a thread's last destructor spawns o
         co_await yield();
         co_return cancels_at_end(which);
       };
-      if (i % 3 == 0) in.spawn(by_argument, cancels_at_end(&sleeper));
-      if (i % 3 == 1) in.spawn(by_local, &sleeper);
-      if (i % 3 == 2) in.spawn(by_result, &sleeper);
-      CHECK(thread_waits_for([&] { return sleeper.done(); }));
+      if (i % 3 == 0) in.wait(in.spawn(by_argument, cancels_at_end(&sleeper)));
+      if (i % 3 == 1) in.wait(in.spawn(by_local, &sleeper));
+      if (i % 3 == 2) in.wait(in.spawn(by_result, &sleeper));
+      CHECK_THROWS_AS(in.wait(std::move(sleeper)), cove::canceled);
     }
 
     struct spawns_at_end {
@@ -397,44 +397,50 @@ TEST_CASE("M13 tasks that a cancellation wakes together run at once") {
   }
 }
 
-/// Two tasks sleep on a processor each; the one that wakes first keeps its worker, computing or
-/// giving way, until the other has woken.
-int timers_behind_a_busy_worker(const runtime_options& options, bool gives_way, int rounds) {
+/// All tasks but one wake together and keep their workers, computing or giving way, until the last
+/// one has woken, too.
+int timers_behind_busy_workers(const runtime_options& options, bool gives_way, int rounds) {
   std::atomic<int> in_vain{0};
+  const int tasks = static_cast<int>(options.workers);
   for (int round = 0; round < rounds && in_vain == 0; ++round) {
     run_in(options, [&](runtime& in) {
+      // All run at once before they sleep, so each timer is set on another processor.
       std::atomic<int> started{0}, woken{0};
-      const auto second = [&]() -> task<> {
-        co_await arrive_and_keep_until(started, 2, in_vain);
-        co_await sleep_for(10ms);
+      const auto base = cove::clock::now() + 3ms;
+      const auto last = [&]() -> task<> {
+        co_await arrive_and_keep_until(started, tasks, in_vain);
+        co_await cove::this_task::sleep_until(base + 6ms);
         ++woken;
       };
-      const auto first = [&]() -> task<> {
-        co_await arrive_and_keep_until(started, 2, in_vain);
-        co_await sleep_for(3ms);
+      const auto busy = [&]() -> task<> {
+        co_await arrive_and_keep_until(started, tasks, in_vain);
+        co_await cove::this_task::sleep_until(base);
         const auto limit = std::chrono::steady_clock::now() + soon;
         while (woken == 0 && std::chrono::steady_clock::now() < limit)
           if (gives_way) co_await yield();
         if (woken == 0) ++in_vain;
       };
-      join_handle<> one = in.spawn(first);
-      join_handle<> two = in.spawn(second);
-      in.wait(std::move(one));
-      in.wait(std::move(two));
+      std::vector<join_handle<>> jobs;
+      for (int i = 1; i < tasks; ++i) jobs.push_back(in.spawn(busy));
+      jobs.push_back(in.spawn(last));
+      for (auto& each : jobs) in.wait(std::move(each));
     });
   }
   return in_vain;
 }
 
-TEST_CASE("M13 T14 an idle worker serves the timers of all while another computes") {
-  CHECK(timers_behind_a_busy_worker(plain_options(), false, 20) == 0);
-  auto with_sysmon = plain_options();
-  with_sysmon.sysmon = true;
-  CHECK(timers_behind_a_busy_worker(with_sysmon, false, 20) == 0);
+TEST_CASE("M13 T14 an idle worker serves the timers of all while the others compute") {
+  for (const unsigned workers : {2U, 3U, 4U}) {
+    CHECK(timers_behind_busy_workers(plain_options(workers), false, 20) == 0);
+    auto with_sysmon = plain_options(workers);
+    with_sysmon.sysmon = true;
+    CHECK(timers_behind_busy_workers(with_sysmon, false, 20) == 0);
+  }
 }
 
-TEST_CASE("M13 T14 timers of all are served by a worker that is never idle") {
-  CHECK(timers_behind_a_busy_worker(plain_options(), true, 20) == 0);
+TEST_CASE("M13 T14 timers of all are served by workers that are never idle") {
+  for (const unsigned workers : {2U, 3U, 4U})
+    CHECK(timers_behind_busy_workers(plain_options(workers), true, 20) == 0);
 }
 
 TEST_CASE("M13 T14 the first long task after many short ones does not keep the timers") {

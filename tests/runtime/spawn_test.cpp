@@ -562,7 +562,7 @@ TEST_CASE("M05 a task that unwinds at the stop can spawn nothing") {
 }
 
 TEST_CASE("M05 spawns that race with the stop run or are refused, and leak nothing") {
-  constexpr int rounds = cove::test::sanitized ? 50 : 200;
+  constexpr int rounds = cove::test::sanitized ? 50 : 100;
   for (int round = 0; round < rounds; ++round) {
     traveller::counts counts;
     std::atomic<int> given{0}, ran{0}, refused{0};
@@ -573,7 +573,8 @@ TEST_CASE("M05 spawns that race with the stop run or are refused, and leak nothi
         co_await forever();
       };
       std::thread spawner([&] {
-        while (!over) {
+        // Not without end, for on a busy machine this thread may be the only one to run for a while.
+        while (!over && given < 1000) {
           ++given;
           join_handle<> handle = in.spawn(job, traveller(counts));
           if (handle.id() == 0) ++refused;

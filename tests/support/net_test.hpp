@@ -25,6 +25,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -326,6 +327,18 @@ inline task<linked> make_link(int receive_buffer = 0) {
   raw_peer peer = raw_peer::connect(listener.local_address(), receive_buffer);
   net::tcp_stream stream = co_await listener.accept();
   co_return linked(std::move(stream), std::move(peer));
+}
+
+/// Waits until all that the peer sent has arrived and was taken by a read.
+inline task<> until_taken(const net::tcp_stream& stream, const raw_peer& peer) {
+  const auto taken = [&stream, &peer] {
+    int unacknowledged = -1;
+    int unread = -1;
+    REQUIRE(::ioctl(peer.fd(), TIOCOUTQ, &unacknowledged) == 0);
+    REQUIRE(::ioctl(stream.native_handle(), FIONREAD, &unread) == 0);
+    return unacknowledged == 0 && unread == 0;
+  };
+  co_await until(taken);
 }
 
 /// Two cove streams, connected.

@@ -35,7 +35,9 @@ struct task_group {
   task_ctl* children = nullptr;
   std::size_t running = 0;
   task_ctl* waiter = nullptr;
-  bool closed = false;  ///< No further task is taken in.
+  /// No further task is taken in. Set under lock; a spawner may read it before it takes the lock,
+  /// so that spawning into what stops does not hold up those who end.
+  std::atomic<bool> closed{false};
   std::exception_ptr failure;
   bool unwound = false;  ///< A child ended by a cancellation that was not its own.
 };

@@ -4,12 +4,13 @@
 
 namespace cove::detail {
 
-/// What is known of how a stream ended. The kernel tells each thing once, to whoever asks first; here
-/// it stays, so that a reset is never taken for the end of the stream, nor the end for a reset.
+/// What is known of how a stream ended. The kernel tells each thing once, to whoever asks first;
+/// here it stays, so that a reset is never taken for the end of the stream, nor the end for a
+/// reset.
 ///
-/// Each flag only ever goes from false to true, the error from 0 to the first one. Any thread; relaxed
-/// but for `broken` and `peer_finished`, which one direction writes and the other reads after its own
-/// system call: release and acquire.
+/// Each flag only ever goes from false to true, the error from 0 to the first one. Any thread;
+/// relaxed but for `broken` and `peer_finished`, which one direction writes and the other reads
+/// after its own system call: release and acquire.
 struct stream_ends {
   stream_ends() noexcept = default;
   stream_ends(const stream_ends& other) noexcept { *this = other; }

@@ -40,7 +40,7 @@ concept library_awaitable = std::derived_from<std::remove_cvref_t<A>, awaitable_
 /// Any thread: a task that the caller owns (a completion or claim said so) may go on. It runs next
 /// on this worker if `next`, else behind what is there.
 void make_ready(task_ctl& task, bool next) noexcept;
-/// The same for tasks that a trigger() claimed; they may belong to several runtimes.
+/// The same for the tasks that a trigger() claimed.
 void make_ready(task_list& tasks) noexcept;
 
 /// Resumes `to` from the worker's loop, on an empty stack.
