@@ -13,10 +13,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 
 using namespace std::chrono_literals;
 using cove::examples::load_plan;
-using cove::examples::tally;
 using cove::net::tcp_stream;
 
 struct load {
@@ -24,7 +24,7 @@ struct load {
 
   const load_plan plan;
   std::vector<tcp_stream> streams;
-  tally results;
+  cove::examples::tally results;
   cove::clock::time_point end;  // No new messages from here on, where the plan gives a duration.
 };
 
@@ -64,18 +64,16 @@ cove::task<> watch(load& all, cove::scope& phase) {
   phase.cancel();
 }
 
-cove::task<> converse_all(load& all) {
-  const auto start = [&all](cove::scope& parts) -> cove::task<> {
-    for (unsigned id = 0; id < all.plan.connections; ++id)
-      if (!all.streams[id].is_closed()) parts.spawn(converse, std::ref(all), id).detach();
-    co_return;
-  };
-  const auto watched = [&all, &start](cove::scope& phase) -> cove::task<> {
-    phase.spawn(watch, std::ref(all), std::ref(phase)).detach();
-    co_await cove::with_scope(start);
-    phase.cancel();
-  };
-  co_await cove::with_scope(watched);
+cove::task<> converse_on_each(load& all, cove::scope& conversations) {
+  for (unsigned id = 0; id < all.plan.connections; ++id)
+    if (!all.streams[id].is_closed()) conversations.spawn(converse, std::ref(all), id).detach();
+  co_return;
+}
+
+cove::task<> converse_watched(load& all, cove::scope& phase) {
+  phase.spawn(watch, std::ref(all), std::ref(phase)).detach();
+  co_await cove::with_scope(std::bind_front(converse_on_each, std::ref(all)));
+  phase.cancel();  // The watch; all else has ended.
 }
 
 cove::task<int> generate(load_plan plan, std::string address, bool json) {
@@ -86,7 +84,7 @@ cove::task<int> generate(load_plan plan, std::string address, bool json) {
 
   const auto start = cove::clock::now();
   all.end = start + plan.duration;
-  co_await converse_all(all);
+  co_await cove::with_scope(std::bind_front(converse_watched, std::ref(all)));
   const auto report = cove::examples::make_report(plan, all.results,
                                                   plan.connections - static_cast<unsigned>(failed),
                                                   cove::clock::now() - start);

@@ -27,16 +27,7 @@ cove::task<> serve(std::string address) {
 // readme]
 
 #include "support/options.hpp"
-
-cove::task<> serve_for(std::string address, std::chrono::nanoseconds limit) {
-  if (limit == limit.zero()) {
-    co_await serve(address);
-  } else if (auto ended = co_await cove::with_timeout(serve(address), limit).as_result();
-             !ended && ended.error() != cove::errc::deadline_exceeded) {
-    throw cove::error(ended.error(), "serve");
-  }
-  std::printf("%s", to_string(cove::runtime::current()->stats()).c_str());
-}
+#include "support/run_for.hpp"
 
 int main(int argc, char** argv) {
   std::string address = "127.0.0.1:9000";
@@ -46,5 +37,7 @@ int main(int argc, char** argv) {
                "where to listen, as 127.0.0.1:9000 or [::1]:9000; port 0: any");
   options.duration("--for", limit, "end after this time (10s, 500ms, 2min); default: never");
   if (auto code = options.parse(argc, argv)) return *code;
-  return cove::run_with(options.runtime(), serve_for, address, limit);
+  return cove::run_with(options.runtime(), [=]() -> cove::task<> {
+    co_await cove::examples::run_for(serve(address), limit);
+  });
 }

@@ -14,7 +14,7 @@ inline nlohmann::ordered_json make_report(const load_plan& plan, const tally& re
                                           unsigned opened, std::chrono::duration<double> took) {
   histogram latency;
   results.merge_latency(latency);
-  const auto us = [](std::uint64_t ns) { return static_cast<double>(ns / 100) / 10; };
+  const auto us = [](std::uint64_t ns) { return static_cast<double>(ns) / 1000; };
   nlohmann::ordered_json report;
   report["connections"] = opened;
   report["connections_asked"] = plan.connections;

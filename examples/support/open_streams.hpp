@@ -24,14 +24,16 @@ inline task<> open_some(net::socket_address to, std::vector<net::tcp_stream>& st
   }
 }
 
-/// Fills `streams` with connections, `at_once` of them being opened at a time: a listener's queue is
-/// finite, and what does not fit into it is tried again by the system only after a second.
+inline task<> nothing_more() { co_return; }
+
+/// Fills `streams` with connections, `at_once` of them being opened at a time: a listener's queue
+/// is finite, and what does not fit into it is tried again by the system only after a second.
 inline task<> open_streams(net::socket_address to, std::vector<net::tcp_stream>& streams,
-                           unsigned at_once, tally& results) {
-  const auto start = [&](scope& parts) -> task<> {
-    for (unsigned i = 0; i < at_once; ++i)
+                           std::size_t at_once, tally& results) {
+  const auto start = [&, to](scope& parts) {
+    for (std::size_t i = 0; i < at_once; ++i)
       parts.spawn(open_some, to, std::ref(streams), i, at_once, std::ref(results)).detach();
-    co_return;
+    return nothing_more();
   };
   co_await with_scope(start);
 }

@@ -68,8 +68,10 @@ What is checked, in every reachable state where nothing can move any more but ta
  With -DWATCHED also: no event stays unseen while a processor is idle.  The rules above do not
    give that: the poller may leave with an event and compute while the others stay parked, and
    the next event waits for the end of the task or for sysmon.  What gives it, at the price of a
-   wake-up for most blocking polls, is that a poller which leaves an idle processor behind calls
-   wake_one() when it finds work, be there more or not.  -DWATCHED turns both on.
+   wake-up for most blocking polls, is that a poller who leaves says that the seat is wanted, as
+   long as nobody has taken it, and that the last one who searches replaces itself for that reason
+   too; the poller's own knowledge is not enough, for with three workers somebody else may be the
+   last.  -DWATCHED turns both on.
 
 Memory.  Promela is sequentially consistent, so the places where a store must be visible before a
    later load, the fences above, need a store that is late.  Each thread has a buffer for one
@@ -113,6 +115,7 @@ The lines for run.py.  A mutant without @ runs in the first configuration.
 // cycles:        endless    -DTASKS=1 -DSPAWNS=1 -DEVENTS=0
 // larger:        all        -DSUBMITTERS=2 -DTASKS=1 -DSPAWNS=1 -DEVENTS=1
 // larger:        extra_all  -DWORKERS=3 -DPROCESSORS=2 -DTASKS=1 -DSPAWNS=1 -DEVENTS=1
+// larger:        watched_3  -DWATCHED -DWORKERS=3 -DTASKS=0 -DSPAWNS=0 -DEVENTS=3
 // larger:        steal_two  -DWORKERS=3 -DTASKS=0 -DSPAWNS=0 -DEVENTS=4
 // mutants: NO_FENCE NO_WORKER_FENCE NO_RECHECK RECHECK_BEFORE_DECREMENT RECHECK_ONLY_IF_SPINNING
 // mutants: GLOBAL_READ_LAST BATCH_AFTER_UNLOCK BATCH_COUNTED_FIRST TWO_IN_HAND
@@ -147,6 +150,9 @@ byte p_idle_count;
 bool m_parked[WORKERS];
 bool poller;
 bool need_search;
+#ifdef WATCHED
+bool seat_wanted;
+#endif
 
 /* The parker: a processor for the worker that sleeps, or NOBODY. */
 byte handed[WORKERS];
@@ -312,7 +318,7 @@ inline any_work() {
 
 proctype worker(byte me) {
   byte p = me;
-  bool spins, call, reported, work, last, hands_on;
+  bool spins, call, reported, work, last;
   byte i, got, x, q;
 #ifdef MUTANT_STOLEN_PUSHED_LATE
   byte rest;
@@ -446,7 +452,11 @@ commit:
     :: else
     fi;
     if
-    :: !poller -> poller = true
+    :: !poller ->
+       poller = true;
+#ifdef WATCHED
+       seat_wanted = false
+#endif
     :: else -> m_parked[me] = true; goto end_parked
     fi
   };
@@ -486,7 +496,7 @@ leave:
        spinning++; spins = true;
 #endif
 #if defined(WATCHED) && !defined(MUTANT_SEAT_LEFT_EMPTY)
-       hands_on = (p_idle_count > 0);
+       seat_wanted = true;
 #endif
        publish()
     :: else -> global = global + got; got = 0; publish(); goto commit
@@ -539,13 +549,16 @@ found:
   :: spins ->
      atomic {
        drain(me); stop_spinning(); spins = false;
-       last = (spinning == 0);
-       call = (last && hands_on);
-       hands_on = false
+       last = (spinning == 0)
      };
 #ifndef MUTANT_LAST_SPINNER_DOES_NOT_REPLACE
      if
-     :: last && !call -> any_work(); atomic { call = work; work = false }
+     :: last ->
+        any_work();
+        atomic { call = work; work = false };
+#ifdef WATCHED
+        call = call || seat_wanted
+#endif
      :: else
      fi;
 #endif

@@ -11,8 +11,8 @@ using namespace std::chrono_literals;
 namespace {
 
 using namespace cove::test;
-using cove::net::tcp_stream;
 using cove::task;
+using cove::net::tcp_stream;
 
 task<cove::io_result> read_into(tcp_stream* stream, std::span<std::byte> buffer) {
   co_return co_await stream->read_some(buffer).as_result();
@@ -192,7 +192,9 @@ TEST_CASE("K04 a second close reports closed and touches no number") {
       CHECK(again == cove::errc::closed);
       stream.abort();
     }
-    { const tcp_stream moved = std::move(stream); }
+    {
+      const tcp_stream moved = std::move(stream);
+    }
     CHECK(::fcntl(mine, F_GETFD) != -1);
     ::close(mine);
   });
@@ -310,8 +312,8 @@ TEST_CASE("K08 a descriptor closed behind the runtime's back is noticed and dist
     const std::uint64_t runs = cove::runtime::current()->stats().task_runs;
     const cove::io_result got = co_await std::move(limited);
     // A poller may have lost sight of it, so that only the limit ends the read.
-    const bool fits = got.error == std::errc::bad_file_descriptor ||
-                      got.error == cove::errc::deadline_exceeded;
+    const bool fits =
+        got.error == std::errc::bad_file_descriptor || got.error == cove::errc::deadline_exceeded;
     CHECK(fits);
     CHECK(cove::runtime::current()->stats().task_runs - runs < 100);
     co_await check_link(other, other_peer);
@@ -398,7 +400,8 @@ TEST_CASE("K17 a cancelled write says how many bytes went, and the next one foll
   });
 }
 
-TEST_CASE("K17 a cancelled exact read says how many bytes came, one that had none changes nothing") {
+TEST_CASE(
+    "K17 a cancelled exact read says how many bytes came, one that had none changes nothing") {
   run_test([]() -> task<> {
     auto [stream, peer] = co_await make_link();
     std::array<std::byte, 8> buffer{};

@@ -88,7 +88,8 @@ TEST_CASE("C02 connect to a closed port is refused once") {
   });
 }
 
-TEST_CASE("C03 a refused connect leaves nothing to close, and closing a stream that is none works") {
+TEST_CASE(
+    "C03 a refused connect leaves nothing to close, and closing a stream that is none works") {
   run_test([]() -> task<> {
     const closed_port nobody;
     const std::size_t before = open_descriptors();
@@ -261,7 +262,8 @@ TEST_CASE("C18 connecting to what is no address of a host gives an error that na
   run_test([]() -> task<> {
     const std::size_t before = open_descriptors();
     // A group is no host; a link-local address without its interface leads nowhere.
-    for (const char* text : {"224.0.0.1:80", "255.255.255.255:80", "[fe80::1]:80", "[ff02::1]:80"}) {
+    for (const char* text :
+         {"224.0.0.1:80", "255.255.255.255:80", "[fe80::1]:80", "[ff02::1]:80"}) {
       std::string said;
       try {
         auto attempt = cove::with_timeout(tcp_stream::connect(text), 5s);
@@ -281,7 +283,8 @@ TEST_CASE("C18 connecting to what is no address of a host gives an error that na
 TEST_CASE("C20 the options given to connect are set on its socket before it connects") {
   run_test([]() -> task<> {
     auto listener = tcp_listener::bind("127.0.0.1:0");
-    const connect_options options{.nodelay = false, .receive_buffer = 20'000, .send_buffer = 30'000};
+    const connect_options options{
+        .nodelay = false, .receive_buffer = 20'000, .send_buffer = 30'000};
     tcp_stream near = co_await tcp_stream::connect(listener.local_address(), options);
     const int fd = near.native_handle();
     // Linux keeps twice what it was asked for, for its own bookkeeping.

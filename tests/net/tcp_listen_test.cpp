@@ -84,8 +84,8 @@ bool reaches(const socket_address& to) {
 class no_more_descriptors {
  public:
   no_more_descriptors() {
-    // UBSan looks at a type that it sees for the first time through a pipe, so those of the log have
-    // to be known before there is none.
+    // UBSan looks at a type that it sees for the first time through a pipe, so those of the log
+    // have to be known before there is none.
     cove::detail::log(cove::detail::log_level::info, "a test takes the descriptors away");
     REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
     const int lowest_free = ::dup(0);
@@ -498,8 +498,7 @@ TEST_CASE("L22 a wildcard address and a specific one conflict, two specific ones
           std::errc::address_in_use);
     auto one = tcp_listener::bind("127.0.0.1:0");
     const std::uint16_t shared = one.local_address().port();
-    CHECK(bind_failure(socket_address(ip_address::any_v4(), shared)) ==
-          std::errc::address_in_use);
+    CHECK(bind_failure(socket_address(ip_address::any_v4(), shared)) == std::errc::address_in_use);
     const socket_address second(ip_address::v4(127, 0, 0, 2), shared);
     auto two = tcp_listener::bind(second);
     CHECK(reaches(second));

@@ -1,16 +1,16 @@
 #include "support/net_test.hpp"
 
-// How connections end: by a FIN of either side, or by a reset. A reset is an error in both directions
-// and stays one; it is never shown as the end of the stream. An end that came before it stays one,
-// too.
+// How connections end: by a FIN of either side, or by a reset. A reset is an error in both
+// directions and stays one; it is never shown as the end of the stream. An end that came before it
+// stays one, too.
 
 using namespace std::chrono_literals;
 
 namespace {
 
 using namespace cove::test;
-using cove::net::tcp_stream;
 using cove::task;
+using cove::net::tcp_stream;
 
 task<cove::io_result> write_whole(tcp_stream* stream, std::string_view text) {
   co_return co_await stream->write_all(bytes_of(text)).as_result();

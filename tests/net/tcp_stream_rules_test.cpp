@@ -10,10 +10,10 @@ using namespace std::chrono_literals;
 namespace {
 
 using namespace cove::test;
+using cove::task;
 using cove::io::const_buffer;
 using cove::io::mutable_buffer;
 using cove::net::tcp_stream;
-using cove::task;
 
 std::atomic<std::size_t> allocations{0};
 
@@ -57,8 +57,8 @@ task<> write_blocks(tcp_stream* stream, char letter, std::size_t size, int count
   }
 }
 
-/// Sends messages to and fro, in every way there is to receive one. Gives what the second half of the
-/// rounds allocated.
+/// Sends messages to and fro, in every way there is to receive one. Gives what the second half of
+/// the rounds allocated.
 task<std::size_t> exchange(tcp_stream& near, tcp_stream& far, int rounds) {
   std::size_t at_half = 0;
   const std::array<const_buffer, 2> parts{const_buffer("ab"), const_buffer("cd")};

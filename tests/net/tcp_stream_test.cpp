@@ -4,18 +4,21 @@
 
 #include <climits>
 
-// Reading and writing: what goes in comes out, whole and in order, whatever has to be waited for. Who
-// may use a stream, and what that costs, is in tcp_stream_rules_test.cpp.
+/// There only under ThreadSanitizer, which keeps twice the memory of all that is sent.
+extern "C" [[gnu::weak]] void __tsan_init();
+
+// Reading and writing: what goes in comes out, whole and in order, whatever has to be waited for.
+// Who may use a stream, and what that costs, is in tcp_stream_rules_test.cpp.
 
 using namespace std::chrono_literals;
 
 namespace {
 
 using namespace cove::test;
+using cove::task;
 using cove::io::const_buffer;
 using cove::io::mutable_buffer;
 using cove::net::tcp_stream;
-using cove::task;
 
 task<> send_back(tcp_stream* stream, std::size_t rounds, std::size_t size) {
   std::vector<std::byte> buffer(size);
@@ -71,7 +74,7 @@ TEST_CASE("S01 two streams over IPv6 send messages to and fro") {
 TEST_CASE("S01 messages of several parts go to and fro") {
   run_test([]() -> task<> {
     auto [near, far] = co_await make_streams();
-    auto answering = cove::spawn(send_back, &far, 200, 10);
+    auto answering = cove::spawn(send_back, &far, std::size_t{200}, std::size_t{10});
     for (int i = 0; i < 200; ++i) {
       const std::array<const_buffer, 3> parts{const_buffer("abc"), const_buffer(""),
                                               const_buffer("defghij")};
@@ -141,10 +144,12 @@ TEST_CASE("S04 more buffers than one system call takes are written completely an
   });
 }
 
-TEST_CASE("S04 one buffer of more than 2 GiB is written completely") {
+TEST_CASE("S04 one buffer of more than 2 GiB is written completely" *
+          doctest::skip(&__tsan_init != nullptr && std::getenv("COVE_SLOW_TESTS") == nullptr)) {
   constexpr std::size_t size = (std::size_t{2} << 30) + 12'345;
   // The kernel gives the same page of zeros for all of it.
-  void* zeros = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* zeros =
+      ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   REQUIRE(zeros != MAP_FAILED);
   run_test([&]() -> task<> {
     auto [stream, peer] = co_await make_link();
@@ -261,7 +266,8 @@ TEST_CASE("S07 try_read and try_write say that they would block, and lose nothin
     auto writing = cove::spawn(write_whole, &stream, rest);
     const received got = co_await peer.receive(written + rest.size());
     CHECK((got.bytes == all.substr(0, written + rest.size())));
-    co_await writing;
+    const cove::io_result behind = co_await writing;
+    CHECK_FALSE(behind.error);
     peer.finish();
     const auto at_end = [&] {
       const cove::io_result end = stream.try_read(buffer);

@@ -317,9 +317,9 @@ bool agree(const parking_word& word, const state& in) {
 
 std::string written(const trail& moves) {
   static constexpr std::array<const char*, move_count> names{
-      "arm",  "park",    "park(mask)", "complete",       "complete(closed)", "ask(request)",
-      "ask(closed)", "ask(deadline)", "take", "unclaim", "remask", "forget_request",
-      "end_operation"};
+      "arm",          "park",           "park(mask)",    "complete", "complete(closed)",
+      "ask(request)", "ask(closed)",    "ask(deadline)", "take",     "unclaim",
+      "remask",       "forget_request", "end_operation"};
   std::string text;
   for (const move each : moves) text += std::string(names[static_cast<unsigned>(each)]) + " ";
   return text;

@@ -399,7 +399,8 @@ TEST_CASE("the report tells what each task waits for, and where") {
     join_handle<> two = in.spawn(joins_a_sleeper);
     CHECK(thread_waits_for([&] {
       const std::string report = in.report();
-      return contains(report, "sleeps\"") && contains(report, "waits for sleep at runtime_test.cpp") &&
+      return contains(report, "sleeps\"") &&
+             contains(report, "waits for sleep at runtime_test.cpp") &&
              contains(report, "waits for join at runtime_test.cpp");
     }));
     // While tasks come and go.

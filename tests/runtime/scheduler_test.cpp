@@ -74,9 +74,8 @@ task<> run_subtree(run_counts& runs, std::size_t first, std::size_t size) {
 TEST_CASE("M01 tasks that are spawned from tasks all run once") {
   for (const unsigned workers : {1U, 2U, 8U}) {
     run_counts runs(5000);
-    run_in(plain_options(workers), [&runs]() -> task<> {
-      co_await run_subtree(runs, 0, runs.of.size());
-    });
+    run_in(plain_options(workers),
+           [&runs]() -> task<> { co_await run_subtree(runs, 0, runs.of.size()); });
     CHECK(runs.all_are_one());
   }
 }
@@ -152,8 +151,7 @@ TEST_CASE("M01 tasks get on although entries into the runtime find no processor"
           ++all.of[which];
         };
         auto body = [&](cove::scope& parts) -> task<> {
-          for (std::size_t i = 0; i + 1 < runs.of.size(); ++i)
-            parts.spawn(job, std::ref(runs), i);
+          for (std::size_t i = 0; i + 1 < runs.of.size(); ++i) parts.spawn(job, std::ref(runs), i);
           co_await spawn(job, std::ref(runs), runs.of.size() - 1);
         };
         co_await cove::with_scope(body);
@@ -275,7 +273,8 @@ TEST_CASE("M12 a chain in the next slot lets others run") {
     CHECK(links < 10 * turns);
     // The chain got on, too.
     CHECK(links >= turns);
-    co_await eventually([&] { return chain.done() && cove::runtime::current()->stats().tasks_live == 1; });
+    co_await eventually(
+        [&] { return chain.done() && cove::runtime::current()->stats().tasks_live == 1; });
   });
 }
 

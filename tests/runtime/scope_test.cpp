@@ -94,9 +94,8 @@ TEST_CASE("a scope gives what its body gives") {
     auto refer = [&thing](scope&) -> task<int&> { co_return thing; };
     int& same = co_await with_scope(refer);
     CHECK(&same == &thing);
-    const result<int> code = co_await with_scope([](scope&) -> task<int> {
-                               co_return 3;
-                             }).as_result();
+    const result<int> code =
+        co_await with_scope([](scope&) -> task<int> { co_return 3; }).as_result();
     CHECK(code.value_or(0) == 3);
   });
 }
@@ -351,7 +350,8 @@ TEST_CASE("a deadline around a scope ends its parts, and names itself") {
   });
 }
 
-TEST_CASE("parts inherit the deadline from where the scope stands, not from where spawn is called") {
+TEST_CASE(
+    "parts inherit the deadline from where the scope stands, not from where spawn is called") {
   run_in(plain_options(), []() -> task<> {
     std::atomic<bool> go{false};
     std::atomic<int> ended_well{0};

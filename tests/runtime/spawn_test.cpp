@@ -174,7 +174,7 @@ TEST_CASE("what a lambda captures lives as long as its task") {
         std::weak_ptr<std::string> watch = text;
         auto body = [text = std::move(text)]() -> task<std::string> {
           for (int i = 0; i < 10; ++i) co_await cove::this_task::yield();
-          co_return* text;
+          co_return *text;
         };
         join_handle<std::string> handle = spawn(std::move(body));
         const std::string got = co_await handle;
@@ -197,7 +197,7 @@ TEST_CASE("arguments are what spawn was given, whatever the parameter's type") {
       got = co_await handle;
     }
     CHECK(got == 57);
-    const auto take = [](std::unique_ptr<int> p) -> task<int> { co_return* p; };
+    const auto take = [](std::unique_ptr<int> p) -> task<int> { co_return *p; };
     const int moved = co_await spawn(take, std::make_unique<int>(4));
     CHECK(moved == 4);
   });
@@ -573,7 +573,8 @@ TEST_CASE("M05 spawns that race with the stop run or are refused, and leak nothi
         co_await forever();
       };
       std::thread spawner([&] {
-        // Not without end, for on a busy machine this thread may be the only one to run for a while.
+        // Not without end, for on a busy machine this thread may be the only one to run for a
+        // while.
         while (!over && given < 1000) {
           ++given;
           join_handle<> handle = in.spawn(job, traveller(counts));

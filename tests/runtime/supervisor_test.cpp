@@ -255,7 +255,8 @@ TEST_CASE("a request from outside ends the supervisor and its jobs") {
   });
 }
 
-TEST_CASE("a supervisor inside a scope keeps failures from it, a scope inside a supervisor does not") {
+TEST_CASE(
+    "a supervisor inside a scope keeps failures from it, a scope inside a supervisor does not") {
   const auto heard = std::make_shared<told>();
   run_in(plain_options(), [heard]() -> task<> {
     std::atomic<int> ended{0};

@@ -73,7 +73,8 @@ TEST_CASE("T01 a sleep never ends before its time") {
   });
 }
 
-TEST_CASE("T01 sleeps end in the order of their deadlines, equal ones in the order of their start") {
+TEST_CASE(
+    "T01 sleeps end in the order of their deadlines, equal ones in the order of their start") {
   // One worker: with two, tasks that wake in order may still run at once.
   run_in(plain_options(1), []() -> task<> {
     constexpr int count = 300;

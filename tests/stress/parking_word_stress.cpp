@@ -11,10 +11,10 @@
 
 #include "support/stress.hpp"
 
-// One task a round. Its worker drives it as sched/dispatch.cpp does; a completer ends its operation,
-// a canceller asks it to end, each on a thread of its own or both on one. Threads go through the
-// rounds in the same order without waiting for one another at their ends, so the encounters shift
-// by themselves.
+// One task a round. Its worker drives it as sched/dispatch.cpp does; a completer ends its
+// operation, a canceller asks it to end, each on a thread of its own or both on one. Threads go
+// through the rounds in the same order without waiting for one another at their ends, so the
+// encounters shift by themselves.
 
 namespace {
 
@@ -29,7 +29,8 @@ struct round {
   unsigned needs = 1;      ///< Completions until the operation is final.
   bool in_kernel = false;  ///< A withdrawal only asks for the completion.
   bool cancels = false;
-  bool moot = false;   ///< Asks without a reason: the scope was not meant.
+  bool moot = false;  ///< Asks without a reason: the scope was not meant.
+  unsigned asks = 1;  ///< How often; with two, only the second may have a reason.
   bool masked = false;
   bool early = false;  ///< The canceller does not wait for the round to begin.
   unsigned completer_delay = 0;
@@ -41,7 +42,8 @@ struct round {
   std::atomic<bool> triggered{false};
   std::atomic<bool> begun{false};
   std::atomic<bool> ended{false};
-  /// Handed to the worker, like a run queue that holds one task. More than one is a double schedule.
+  /// Handed to the worker, like a run queue that holds one task. More than one is a double
+  /// schedule.
   std::atomic<unsigned> queued{0};
   std::atomic<bool> canceller_done{false};
 
@@ -65,7 +67,8 @@ class table {
       each.early = (dice >> 10 & 15) == 0;
       each.completer_delay = static_cast<unsigned>(dice >> 14 & 0xfff);
       each.canceller_delay = static_cast<unsigned>(dice >> 26 & 0xfff);
-      each.worker_delay = static_cast<unsigned>(dice >> 38 & 0xff);
+      each.worker_delay = static_cast<unsigned>(dice >> 38 & 0x3f);
+      each.asks = 1 + static_cast<unsigned>(dice >> 44 & 1);
     }
   }
 
@@ -77,23 +80,21 @@ class table {
   }
   void complete() {
     for (round& each : rounds_) {
-      if (stuck_) return;
+      unsigned turns = 0;
       while (!each.ended.load(std::memory_order_acquire)) {
-        pause(each.completer_delay);
-        slot armed = slot::armed;
-        if (!each.operation.compare_exchange_strong(armed, slot::taken)) {
-          if (late()) return;
-          continue;
+        if (each.operation.load() == slot::armed) {
+          pause(each.completer_delay);
+          complete(each);
         }
-        each.result += 1;
-        if (each.word.complete()) schedule(each);
+        if (late(turns)) return;
       }
     }
   }
   void cancel() {
     for (round& each : rounds_) {
+      unsigned turns = 0;
       while (!each.early && !each.begun.load(std::memory_order_acquire))
-        if (late()) return;
+        if (late(turns)) return;
       cancel(each);
     }
   }
@@ -101,16 +102,15 @@ class table {
     for (round& each : rounds_) {
       if (stuck_) return;
       bool asked = false;
+      unsigned turns = 0;
       while (!each.ended.load(std::memory_order_acquire)) {
-        if (!asked && each.canceller_delay < each.completer_delay) asked = cancel(each);
-        slot armed = slot::armed;
-        if (each.operation.compare_exchange_strong(armed, slot::taken)) {
-          each.result += 1;
-          if (each.word.complete()) schedule(each);
-        } else if (late()) {
-          return;
+        if (each.operation.load() == slot::armed) {
+          if (!asked && each.canceller_delay < each.completer_delay) asked = cancel(each);
+          pause(each.completer_delay);
+          complete(each);
         }
-        if (!asked) asked = cancel(each);
+        if (!asked && each.begun.load(std::memory_order_acquire)) asked = cancel(each);
+        if (late(turns)) return;
       }
       if (!asked) each.canceller_done.store(true, std::memory_order_release);
     }
@@ -126,16 +126,17 @@ class table {
   }
 
  private:
-  /// 0 to 255 turns of an empty loop; one in four gives the processor away a few times as well, for
-  /// there are fewer processors than threads.
+  /// Mostly some turns of an empty loop, so that the threads meet within nanoseconds; sometimes
+  /// gives the processor away, for there may be fewer processors than threads.
   static void pause(unsigned delay) {
-    for (volatile unsigned i = 0; i < (delay & 0xff);) i = i + 1;
-    if ((delay & 0x300) == 0x300)
-      for (unsigned i = 0; i <= delay >> 10; ++i) std::this_thread::yield();
+    const unsigned most = (delay & 0x400) != 0 ? 0xff : 0x1f;
+    for (volatile unsigned i = 0; i < (delay & most);) i = i + 1;
+    if ((delay & 0xf00) == 0xf00)
+      for (unsigned i = 0; i <= (delay & 3); ++i) std::this_thread::yield();
   }
-  /// Gives the processor away now and then; true when nothing has moved for far too long.
-  bool late() {
-    std::this_thread::yield();
+  /// For loops that wait: gives the processor away now and then; true when all is over.
+  bool late(unsigned& turns) {
+    if (++turns % 512 == 0) std::this_thread::yield();
     return stuck_;
   }
 
@@ -157,10 +158,17 @@ class table {
     task.owners += 1;
   }
 
+  /// The completer's move: nothing if the worker has taken the operation back.
+  void complete(round& task) {
+    slot armed = slot::armed;
+    if (!task.operation.compare_exchange_strong(armed, slot::taken)) return;
+    task.result += 1;
+    if (task.word.complete()) schedule(task);
+  }
   bool cancel(round& task) {
-    if (task.cancels) {
-      pause(task.canceller_delay);
-      if (!task.moot) task.triggered.store(true);
+    for (unsigned i = 1; task.cancels && i <= task.asks; ++i) {
+      pause(task.canceller_delay >> (6 * (i - 1)));
+      if (!task.moot && i == task.asks) task.triggered.store(true);
       if (task.word.ask(parking_word::request)) schedule(task);
     }
     task.canceller_done.store(true, std::memory_order_release);

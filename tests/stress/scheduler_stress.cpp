@@ -131,8 +131,7 @@ task<> in_supervisor(mix& in, int depth, std::mt19937& random) {
   co_await cove::with_supervisor(body);
 }
 task<> on_their_own(mix& in, int depth, std::mt19937& random) {
-  co_await spawn_some(in, depth, random,
-                      [&](int d) { return cove::spawn(grow, std::ref(in), d); });
+  co_await spawn_some(in, depth, random, [&](int d) { return cove::spawn(grow, std::ref(in), d); });
 }
 
 task<> one_thing(mix& in, int depth, std::mt19937& random) {
@@ -142,9 +141,7 @@ task<> one_thing(mix& in, int depth, std::mt19937& random) {
     case 2: co_await in_scope(in, depth, random); break;
     case 3: co_await in_supervisor(in, depth, random); break;
     case 4: co_await on_their_own(in, depth, random); break;
-    default:
-      co_await cove::with_timeout(in_scope(in, depth, random), some_time(random));
-      break;
+    default: co_await cove::with_timeout(in_scope(in, depth, random), some_time(random)); break;
   }
 }
 
@@ -223,20 +220,33 @@ task<> one_sleep(std::chrono::microseconds time) { co_await sleep_for(time); }
 /// From nothing to some microseconds, in which the runtime gets to a random point on its way to
 /// sleep.
 void pause(std::mt19937_64& random) {
-  static constexpr std::uint64_t longest = 20'000;
-  const std::uint64_t most = random() % longest;
-  for (volatile std::uint64_t spin = random() % (most + 1); spin > 0;) spin = spin - 1;
+  const std::uint64_t longest = std::uint64_t{1} << (random() % 15);
+  for (volatile std::uint64_t spin = random() % longest; spin > 0;) spin = spin - 1;
 }
 
-/// Spawns from outside and waits, again and again; fails where a wait takes seconds.
+/// As thread_waits_for, but looks without a pause at first: what it waits for is a moment away.
+bool spins_for(const std::atomic<std::uint64_t>& number, std::uint64_t goal) {
+  for (unsigned i = 0; i < 20'000; ++i)
+    if (number.load(std::memory_order_acquire) == goal) return true;
+  return thread_waits_for([&] { return number.load() == goal; }, 10s);
+}
+
+task<> announce(std::atomic<std::uint64_t>& number) {
+  number.fetch_add(1, std::memory_order_release);
+  co_return;
+}
+
+/// Spawns from outside as soon as the task before has run, or some moments later, again and again;
+/// fails where a wait takes seconds.
 void hunt(const runtime_options& options, std::uint64_t rounds, std::uint64_t seed) {
+  std::atomic<std::uint64_t> number{0};
   run_in(options, [&](runtime& in) {
     std::mt19937_64 random(seed);
     std::uint64_t lost = 0;
-    for (std::uint64_t i = 0; i < rounds && lost == 0; ++i) {
+    for (std::uint64_t i = 1; i <= rounds && lost == 0; ++i) {
       pause(random);
-      join_handle<> handle = in.spawn(nothing);
-      if (!thread_waits_for([&] { return handle.done(); }, 10s)) ++lost;
+      in.spawn(announce, std::ref(number));
+      if (!spins_for(number, i)) ++lost;
     }
     CHECK(lost == 0);
     MESSAGE(options.workers, " workers: ", rounds, " rounds, ", in.stats().polls, " polls, ",
@@ -246,7 +256,8 @@ void hunt(const runtime_options& options, std::uint64_t rounds, std::uint64_t se
 
 TEST_CASE("no wake-up from outside is lost while the runtime goes to sleep") {
   const std::uint64_t seed = stress_seed();
-  for (const unsigned workers : {1U, 2U, 8U}) hunt(plain_options(workers), stress_rounds(20'000), seed);
+  for (const unsigned workers : {1U, 2U, 8U})
+    hunt(plain_options(workers), stress_rounds(20'000), seed);
 }
 
 TEST_CASE("no wake-up of several threads is lost while the runtime goes to sleep") {

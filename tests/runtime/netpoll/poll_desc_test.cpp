@@ -1,6 +1,6 @@
+#include "netpoll/poll_desc.hpp"
 #include "netpoll/backend.hpp"
 #include "netpoll/desc_table.hpp"
-#include "netpoll/poll_desc.hpp"
 
 #include <doctest/doctest.h>
 
