@@ -3,6 +3,7 @@
 #include <cove/net.hpp>
 #include <cove/runtime.hpp>
 
+#include <functional>
 #include <vector>
 
 #include "load.hpp"
@@ -24,18 +25,19 @@ inline task<> open_some(net::socket_address to, std::vector<net::tcp_stream>& st
   }
 }
 
-inline task<> nothing_more() { co_return; }
+inline task<> start_opening(net::socket_address to, std::vector<net::tcp_stream>& streams,
+                            unsigned at_once, tally& results, scope& opening) {
+  for (unsigned i = 0; i < at_once; ++i)
+    opening.spawn(open_some, to, std::ref(streams), i, at_once, std::ref(results)).detach();
+  co_return;
+}
 
 /// Fills `streams` with connections, `at_once` of them being opened at a time: a listener's queue
 /// is finite, and what does not fit into it is tried again by the system only after a second.
 inline task<> open_streams(net::socket_address to, std::vector<net::tcp_stream>& streams,
-                           std::size_t at_once, tally& results) {
-  const auto start = [&, to](scope& parts) {
-    for (std::size_t i = 0; i < at_once; ++i)
-      parts.spawn(open_some, to, std::ref(streams), i, at_once, std::ref(results)).detach();
-    return nothing_more();
-  };
-  co_await with_scope(start);
+                           unsigned at_once, tally& results) {
+  co_await with_scope(
+      std::bind_front(start_opening, to, std::ref(streams), at_once, std::ref(results)));
 }
 
 }  // namespace cove::examples

@@ -68,6 +68,8 @@ detail::task_ctl* scheduler::take_in_turn(processor& p) noexcept {
   detail::task_ctl* waiting = p.queue.pop();
   if (waiting == nullptr) return next;
   push(p, *next);
+  // It was in no queue for a moment, in which somebody may have looked for it.
+  if (processors_.size() > 1) wake_one();
   return waiting;
 }
 
@@ -111,23 +113,30 @@ detail::task_ctl* scheduler::steal(machine& m) noexcept {
   return nullptr;
 }
 
+/// Takes a share of the global queue: the first task to run, the others into the ring. They are in
+/// the ring before the length says that they have left the queue, and both before the lock is given
+/// back: whoever looks at the length first and then at the rings misses none (any_work()).
 detail::task_ctl* scheduler::take_global(processor& p, std::size_t most) noexcept {
-  detail::task_ctl* first = nullptr;
-  detail::task_list rest;
-  {
-    const std::lock_guard guard(lock_);
-    std::size_t share = global_.count / processors_.size() + 1;
-    if (share > most) share = most;
-    first = global_.pop();
-    while (--share > 0) {
-      detail::task_ctl* task = global_.pop();
-      if (task == nullptr) break;
-      rest.push(*task);
-    }
-    global_count_.store(global_.count, std::memory_order_relaxed);
+  const std::lock_guard guard(lock_);
+  std::size_t share = global_.count / processors_.size() + 1;
+  if (share > most) share = most;
+  const std::size_t room = settings_.ring_slots - p.queue.size();
+  if (share > room + 1) share = room + 1;
+  detail::task_ctl* first = global_.pop();
+  while (share-- > 1) {
+    detail::task_ctl* task = global_.pop();
+    if (task == nullptr) break;
+    unsigned count = 0;
+    detail::task_ctl* spilled = p.queue.push(task, count);
+    COVE_CHECK(spilled == nullptr, "a ring with room spilled");  // Thieves only make more room.
   }
-  keep(p, rest);
+  publish_global_count();
   return first;
+}
+
+/// Under lock_. release: pairs with the acquire in any_work(); see take_global().
+void scheduler::publish_global_count() noexcept {
+  global_count_.store(global_.count, std::memory_order_release);
 }
 
 bool scheduler::run_timers(processor& into, processor& of) noexcept {
@@ -174,7 +183,8 @@ void scheduler::found_while_spinning(machine& m) noexcept {
 }
 
 bool scheduler::any_work() noexcept {
-  if (global_count_.load(std::memory_order_relaxed) != 0) return true;
+  // The queue before the rings: a batch that moves from one into the other is seen in one of them.
+  if (global_count_.load(std::memory_order_acquire) != 0) return true;
   for (const auto& p : processors_)
     if (!p->queue.empty()) return true;
   return false;
@@ -189,13 +199,16 @@ void scheduler::push(processor& p, detail::task_ctl& task) noexcept {
   unsigned count = 0;
   detail::task_ctl* spilled = p.queue.push(&task, count);
   if (spilled == nullptr) return;
-  const std::lock_guard guard(lock_);
-  while (spilled != nullptr) {
-    detail::task_ctl* next = spilled->next;
-    global_.push(*spilled);
-    spilled = next;
+  {
+    const std::lock_guard guard(lock_);
+    while (spilled != nullptr) {
+      detail::task_ctl* next = spilled->next;
+      global_.push(*spilled);
+      spilled = next;
+    }
+    publish_global_count();
   }
-  global_count_.store(global_.count, std::memory_order_relaxed);
+  wake_one();  // They were in no queue for a moment, in which somebody may have looked for them.
 }
 
 bool scheduler::network_neglected() noexcept {

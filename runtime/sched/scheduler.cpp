@@ -62,8 +62,8 @@ void scheduler::ready_all(detail::task_list& tasks) noexcept {
   const visit stay(*this);
   {
     const std::lock_guard guard(lock_);
-    global_count_.store(global_.count + tasks.count, std::memory_order_relaxed);
     while (detail::task_ctl* task = tasks.pop()) global_.push(*task);
+    publish_global_count();
   }
   wake_one();
 }
@@ -79,7 +79,7 @@ void scheduler::inject(detail::task_ctl& task) noexcept {
   {
     const std::lock_guard guard(lock_);
     global_.push(task);
-    global_count_.store(global_.count, std::memory_order_relaxed);
+    publish_global_count();
   }
   wake_one();
 }

@@ -138,6 +138,7 @@ class scheduler {
   void found_while_spinning(machine& m) noexcept;
   void start_spinning(machine& m) noexcept;
   bool any_work() noexcept;
+  void publish_global_count() noexcept;
   void keep(processor& p, detail::task_list& tasks) noexcept;
   void push(processor& p, detail::task_ctl& task) noexcept;
 

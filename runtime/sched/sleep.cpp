@@ -96,7 +96,7 @@ bool scheduler::wait_for_network(machine& m) noexcept {
   if (m.p == nullptr) {
     // Every processor is busy: their workers will come past the global queue.
     while (detail::task_ctl* task = came.pop()) global_.push(*task);
-    global_count_.store(global_.count, std::memory_order_relaxed);
+    publish_global_count();
     return true;
   }
   // It goes on as a spinner: when it has found something, it looks whether there is more.
