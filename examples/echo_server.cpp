@@ -29,6 +29,10 @@ cove::task<> serve(std::string address) {
 #include "support/options.hpp"
 #include "support/run_for.hpp"
 
+cove::task<> serve_for(std::string address, std::chrono::nanoseconds limit) {
+  co_await cove::examples::run_for(serve(address), limit);
+}
+
 int main(int argc, char** argv) {
   std::string address = "127.0.0.1:9000";
   std::chrono::nanoseconds limit{0};
@@ -37,7 +41,5 @@ int main(int argc, char** argv) {
                "where to listen, as 127.0.0.1:9000 or [::1]:9000; port 0: any");
   options.duration("--for", limit, "end after this time (10s, 500ms, 2min); default: never");
   if (auto code = options.parse(argc, argv)) return *code;
-  return cove::run_with(options.runtime(), [=]() -> cove::task<> {
-    co_await cove::examples::run_for(serve(address), limit);
-  });
+  return cove::run_with(options.runtime(), serve_for, address, limit);
 }

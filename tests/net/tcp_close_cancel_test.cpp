@@ -29,6 +29,7 @@ task<std::error_code> borrow(tcp_stream* stream) {
 
 /// The three ways to close; each must end what waits.
 enum class closing { awaited, aborted, dropped };
+constexpr std::array every_closing{closing::awaited, closing::aborted, closing::dropped};
 
 task<> close_it(std::unique_ptr<tcp_stream>& stream, closing how) {
   if (how == closing::awaited) {
@@ -90,7 +91,7 @@ task<> check_all_closed(tcp_stream& stream) {
 
 TEST_CASE("K01 closing a stream in any way ends the read that waits, with closed") {
   run_test([]() -> task<> {
-    for (const closing how : {closing::awaited, closing::aborted, closing::dropped}) {
+    for (const closing how : every_closing) {
       linked link = co_await make_link();
       auto stream = std::make_unique<tcp_stream>(std::move(link.stream));
       std::array<std::byte, 8> buffer{};
@@ -158,7 +159,7 @@ TEST_CASE("K02 after a close nothing is written to the buffer of the read it end
 
 TEST_CASE("K03 closing a stream in any way ends the write that waits, with closed") {
   run_test([]() -> task<> {
-    for (const closing how : {closing::awaited, closing::aborted, closing::dropped}) {
+    for (const closing how : every_closing) {
       linked link = co_await make_narrow_link();
       auto stream = std::make_unique<tcp_stream>(std::move(link.stream));
       const std::string all = pattern(3'000'000);
@@ -210,8 +211,8 @@ TEST_CASE("K04 of several closes at once one closes and the others say so") {
       std::array<std::byte, 8> buffer{};
       auto reading = cove::spawn(read_into, &stream, std::span<std::byte>(buffer));
       if (i % 2 == 0) co_await until_waiting("read_some");
-      std::vector<cove::join_handle<std::error_code>> closers;
-      for (int each = 0; each < 3; ++each) closers.push_back(cove::spawn(close, &stream));
+      std::array<cove::join_handle<std::error_code>, 3> closers;
+      for (auto& closer : closers) closer = cove::spawn(close, &stream);
       int closed_it = 0;
       for (auto& closer : closers) {
         const std::error_code ended = co_await closer;
@@ -229,7 +230,7 @@ TEST_CASE("K04 of several closes at once one closes and the others say so") {
 
 TEST_CASE("K05 everything asked of a closed stream says closed, whoever has its number now") {
   run_test([]() -> task<> {
-    for (const bool was_awaited : {false, true}) {
+    for (const bool was_awaited : no_and_yes) {
       auto [stream, peer] = co_await make_link();
       if (was_awaited) co_await check_link(stream, peer);
       const int number = stream.native_handle();

@@ -164,7 +164,8 @@ TEST_CASE("C07 the longest limit there is does not mean now") {
 TEST_CASE("C08 a connect whose deadline has passed fails and makes no connection") {
   run_test([]() -> task<> {
     raw_listener listener;
-    for (const auto limit : {0ms, -5ms}) {
+    constexpr std::array limits{0ms, -5ms};
+    for (const auto limit : limits) {
       auto attempt = cove::with_timeout(tcp_stream::connect(listener.address()), limit);
       const auto made = co_await std::move(attempt).as_result();
       CHECK(made.error() == cove::errc::deadline_exceeded);
@@ -262,8 +263,9 @@ TEST_CASE("C18 connecting to what is no address of a host gives an error that na
   run_test([]() -> task<> {
     const std::size_t before = open_descriptors();
     // A group is no host; a link-local address without its interface leads nowhere.
-    for (const char* text :
-         {"224.0.0.1:80", "255.255.255.255:80", "[fe80::1]:80", "[ff02::1]:80"}) {
+    constexpr std::array texts{"224.0.0.1:80", "255.255.255.255:80", "[fe80::1]:80",
+                               "[ff02::1]:80"};
+    for (const char* text : texts) {
       std::string said;
       try {
         auto attempt = cove::with_timeout(tcp_stream::connect(text), 5s);
@@ -301,7 +303,8 @@ TEST_CASE("C20 the options given to connect are set on its socket before it conn
 TEST_CASE("C21 small messages go at once and nothing is kept alive unless that is asked for") {
   run_test([]() -> task<> {
     auto [near, far] = co_await make_streams();
-    for (tcp_stream* each : {&near, &far}) {
+    const std::array ends{&near, &far};
+    for (tcp_stream* each : ends) {
       CHECK(each->nodelay());
       CHECK_FALSE(each->keepalive());
       CHECK(option_of(each->native_handle(), IPPROTO_TCP, TCP_NODELAY) != 0);

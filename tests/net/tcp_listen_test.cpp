@@ -166,8 +166,8 @@ TEST_CASE("L08 listeners that share a port all get connections") {
     auto first = tcp_listener::bind("127.0.0.1:0", sharing);
     auto second = tcp_listener::bind(first.local_address(), sharing);
     // The kernel spreads them by the hash of the addresses.
-    std::vector<raw_peer> peers;
-    for (int i = 0; i < 64; ++i) peers.push_back(raw_peer::connect(first.local_address()));
+    std::array<raw_peer, 64> peers;
+    for (raw_peer& peer : peers) peer = raw_peer::connect(first.local_address());
     accept_counts at_first, at_second;
     auto one = cove::spawn(accept_counting, &first, &at_first);
     auto two = cove::spawn(accept_counting, &second, &at_second);
@@ -195,17 +195,17 @@ TEST_CASE("L08 a port is shared only if all who listen want that") {
 TEST_CASE("L09 connections that came before the first accept are all there") {
   run_test([]() -> task<> {
     auto listener = tcp_listener::bind("127.0.0.1:0");
-    std::vector<raw_peer> peers;
-    for (int i = 0; i < 50; ++i) {
-      peers.push_back(raw_peer::connect(listener.local_address()));
-      peers.back().send(std::string(1, static_cast<char>(i)));
+    std::array<raw_peer, 50> peers;
+    for (std::size_t i = 0; i < peers.size(); ++i) {
+      peers[i] = raw_peer::connect(listener.local_address());
+      peers[i].send(std::string(1, static_cast<char>(i)));
     }
-    for (int i = 0; i < 50; ++i) {
+    for (std::size_t i = 0; i < peers.size(); ++i) {
       tcp_stream stream = co_await listener.accept();
-      CHECK(stream.peer_address() == peers[static_cast<std::size_t>(i)].local_address());
+      CHECK(stream.peer_address() == peers[i].local_address());
       std::array<std::byte, 1> buffer;
       co_await stream.read_exact(buffer);
-      CHECK(static_cast<int>(buffer[0]) == i);
+      CHECK(static_cast<std::size_t>(buffer[0]) == i);
     }
   });
 }
@@ -217,7 +217,9 @@ TEST_CASE("L10 a burst of connections is accepted whole although it may be one e
     auto accepting = cove::spawn(accept_counting, &listener, &counts);
     std::vector<raw_peer> peers;
     int expected = 0;
-    for (const int burst : {1, 100, 7, 300}) {
+    constexpr std::array bursts{1, 100, 7, 300};
+    for (const int burst : bursts) {
+      peers.reserve(peers.size() + static_cast<std::size_t>(burst));
       co_await until_waiting("accept");
       for (int i = 0; i < burst; ++i) peers.push_back(raw_peer::connect(listener.local_address()));
       expected += burst;
@@ -246,8 +248,8 @@ TEST_CASE("L11 of several accepts at once each connection goes to exactly one") 
         ++total;
       }
     };
-    std::vector<cove::join_handle<>> acceptors;
-    for (int i = 0; i < 8; ++i) acceptors.push_back(cove::spawn(accept_and_ask));
+    std::array<cove::join_handle<>, 8> acceptors;
+    for (auto& each : acceptors) each = cove::spawn(accept_and_ask);
     for (std::size_t i = 0; i < connections; ++i) {
       raw_peer peer = raw_peer::connect(listener.local_address());
       peer.send(std::string(1, static_cast<char>(i)));
@@ -281,9 +283,8 @@ TEST_CASE("L13 closing a listener ends all accepts that wait, with closed") {
   run_test([]() -> task<> {
     auto listener = tcp_listener::bind("127.0.0.1:0");
     accept_counts counts;
-    std::vector<cove::join_handle<>> acceptors;
-    for (int i = 0; i < 5; ++i)
-      acceptors.push_back(cove::spawn(accept_counting, &listener, &counts));
+    std::array<cove::join_handle<>, 5> acceptors;
+    for (auto& each : acceptors) each = cove::spawn(accept_counting, &listener, &counts);
     co_await until_waiting("accept", 5);
     CHECK(counts.closed == 0);
     const std::error_code ended = co_await listener.close();
@@ -317,7 +318,7 @@ TEST_CASE("L13 a listener that is destroyed ends the accept that waits") {
 
 TEST_CASE("L14 after close returned the port refuses and can be bound again") {
   run_test([]() -> task<> {
-    for (const bool was_awaited : {false, true}) {
+    for (const bool was_awaited : no_and_yes) {
       auto listener = tcp_listener::bind("127.0.0.1:0");
       const socket_address at = listener.local_address();
       if (was_awaited) {
@@ -336,13 +337,13 @@ TEST_CASE("L14 after close returned the port refuses and can be bound again") {
 
 TEST_CASE("L15 closing a listener resets the clients that were not accepted") {
   run_test([]() -> task<> {
-    for (const bool was_awaited : {false, true}) {
+    for (const bool was_awaited : no_and_yes) {
       auto listener = tcp_listener::bind("127.0.0.1:0");
       tcp_stream accepted;
       raw_peer first = raw_peer::connect(listener.local_address());
       if (was_awaited) accepted = co_await listener.accept();
-      std::vector<raw_peer> waiting;
-      for (int i = 0; i < 3; ++i) waiting.push_back(raw_peer::connect(listener.local_address()));
+      std::array<raw_peer, 3> waiting;
+      for (raw_peer& each : waiting) each = raw_peer::connect(listener.local_address());
       co_await listener.close();
       for (raw_peer& each : waiting) {
         const received end = co_await each.receive_all();
@@ -419,7 +420,8 @@ TEST_CASE("L18 an accepted descriptor is non-blocking and closed on exec, as is 
     auto listener = tcp_listener::bind("127.0.0.1:0");
     tcp_stream near = co_await tcp_stream::connect(listener.local_address());
     tcp_stream far = co_await listener.accept();
-    for (const int fd : {listener.native_handle(), near.native_handle(), far.native_handle()}) {
+    const std::array all{listener.native_handle(), near.native_handle(), far.native_handle()};
+    for (const int fd : all) {
       CHECK((::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
       CHECK((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
     }
@@ -454,7 +456,8 @@ TEST_CASE("L20 a backlog beyond the system's limit means that limit") {
     unsigned most = 0;
     std::ifstream("/proc/sys/net/core/somaxconn") >> most;
     REQUIRE(most > 0);
-    for (const unsigned backlog : {65'536U, 70'000U, 0x8000'0000U, 0xffff'ffffU}) {
+    constexpr std::array backlogs{65'536U, 70'000U, 0x8000'0000U, 0xffff'ffffU};
+    for (const unsigned backlog : backlogs) {
       auto listener = tcp_listener::bind("127.0.0.1:0", {.backlog = backlog});
       tcp_info info{};
       socklen_t length = sizeof info;

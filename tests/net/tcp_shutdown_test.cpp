@@ -360,7 +360,7 @@ TEST_CASE("X13 writing to a peer that has gone fails, and no signal ends the pro
 TEST_CASE("S12 X13 an end that came before a reset stays the end") {
   // The peer said its last words, closed, and answers what is written to it with a reset.
   run_test([]() -> task<> {
-    for (const bool reads_first : {true, false}) {
+    for (const bool reads_first : no_and_yes) {
       auto [stream, peer] = co_await make_link();
       peer.send("bye");
       peer.close();
@@ -386,7 +386,7 @@ TEST_CASE("S12 X13 an end that came before a reset stays the end") {
 
 TEST_CASE("X14 abort and a linger of zero reset the connection") {
   run_test([]() -> task<> {
-    for (const int how : {0, 1, 2}) {
+    for (int how = 0; how < 3; ++how) {
       auto [stream, peer] = co_await make_link();
       co_await check_link(stream, peer);
       if (how == 2) stream.shutdown_write();
@@ -445,7 +445,7 @@ TEST_CASE("X17 waiting for readability ends at the end, at a reset and at a clos
     const auto wait = [](tcp_stream* stream) -> task<std::error_code> {
       co_return (co_await stream->wait_readable().as_result()).error();
     };
-    for (const int how : {0, 1, 2}) {
+    for (int how = 0; how < 3; ++how) {
       auto [stream, peer] = co_await make_link();
       auto waiting = cove::spawn(wait, &stream);
       co_await until_waiting("wait_readable");

@@ -110,7 +110,7 @@ TEST_CASE("S15 a session closes its own stream right after a read, and goes on")
 
 TEST_CASE("S15 a reader that closes or drops the stream ends the writer beside it") {
   run_test([]() -> task<> {
-    for (const bool drops : {false, true}) {
+    for (const bool drops : no_and_yes) {
       auto [stream, peer] = co_await make_link(8192);
       stream.set_send_buffer(8192);
       auto shared = std::make_unique<tcp_stream>(std::move(stream));
@@ -223,7 +223,7 @@ TEST_CASE("S20 of several writers each one's bytes arrive in one piece") {
     constexpr std::size_t size = 50'000;
     constexpr int count = 5;
     std::vector<cove::join_handle<>> writers;
-    for (const char letter : {'a', 'b', 'c'})
+    for (const char letter : std::string_view("abc"))
       writers.push_back(cove::spawn(write_blocks, &stream, letter, size, count));
     const received got = co_await peer.receive(3 * count * size);
     for (auto& each : writers) co_await each;
@@ -290,7 +290,8 @@ TEST_CASE("S25 buffer sizes that were set can be read back, and nonsense is refu
     CHECK(stream.receive_buffer() == 40'000);
     stream.set_send_buffer(30'000);
     CHECK(stream.send_buffer() == 60'000);
-    for (const unsigned bytes : {0U, 0x4000'0000U, 0xffff'ffffU}) {
+    constexpr std::array refused{0U, 0x4000'0000U, 0xffff'ffffU};
+    for (const unsigned bytes : refused) {
       std::string said;
       try {
         stream.set_send_buffer(bytes);

@@ -4,9 +4,6 @@
 
 #include <climits>
 
-/// There only under ThreadSanitizer, which keeps twice the memory of all that is sent.
-extern "C" [[gnu::weak]] void __tsan_init();
-
 // Reading and writing: what goes in comes out, whole and in order, whatever has to be waited for.
 // Who may use a stream, and what that costs, is in tcp_stream_rules_test.cpp.
 
@@ -144,8 +141,9 @@ TEST_CASE("S04 more buffers than one system call takes are written completely an
   });
 }
 
+// ThreadSanitizer keeps twice the memory of all that is sent.
 TEST_CASE("S04 one buffer of more than 2 GiB is written completely" *
-          doctest::skip(&__tsan_init != nullptr && std::getenv("COVE_SLOW_TESTS") == nullptr)) {
+          doctest::skip(sanitized && std::getenv("COVE_SLOW_TESTS") == nullptr)) {
   constexpr std::size_t size = (std::size_t{2} << 30) + 12'345;
   // The kernel gives the same page of zeros for all of it.
   void* zeros =

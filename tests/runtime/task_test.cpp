@@ -97,7 +97,7 @@ TEST_CASE("a task gives a reference to the thing itself") {
     const auto fixed = [](const int& it) -> task<const int&> { co_return it; };
     const int& seen = co_await fixed(thing);
     CHECK(&seen == &thing);
-    const auto moved = [](int& it) -> task<int&&> { co_return std::move(it); };
+    const auto moved = [](int& it) -> task<int&&> { co_return static_cast<int&&>(it); };
     int&& ready_to_move = co_await moved(thing);
     CHECK(&ready_to_move == &thing);
   });
@@ -249,7 +249,7 @@ TEST_CASE("an exception passes through many tasks and destroys what is in them")
 TEST_CASE("an exception of a value's own move leaves the await") {
   struct bad_move {
     bad_move() = default;
-    bad_move(bad_move&&) { throw own_error(9); }
+    bad_move(bad_move&&) noexcept(false) { throw own_error(9); }
   };
   run_in(plain_options(), []() -> task<> {
     const auto make = []() -> task<bad_move> { co_return bad_move(); };

@@ -16,10 +16,11 @@
 //
 // doctest's macros are lambdas, so nothing is awaited inside of them: await first, then check.
 
-#include <cove/net.hpp>
-#include <cove/runtime.hpp>
+#include "support/runtime_test.hpp"
 
 #include "address_posix.hpp"
+
+#include <cove/net.hpp>
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -30,14 +31,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <condition_variable>
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <mutex>
-#include <ostream>  // doctest prints error codes with it
-#include <string>
-#include <thread>
 #include <vector>
 
 namespace cove::test {
@@ -52,22 +45,29 @@ inline runtime_options net_options() {
 }
 
 /// Descriptors this process has open.
-inline std::size_t open_descriptors() {
-  std::size_t count = 0;
-  for ([[maybe_unused]] const auto& each : std::filesystem::directory_iterator("/proc/self/fd"))
-    ++count;
-  return count;
-}
+inline std::size_t open_descriptors() { return entries_of("/proc/self/fd"); }
 
-/// Ends a test that hangs: asks its tasks to end after 20 s, so that it fails, and ends the process
-/// if that does not help. From outside, because a limit inside would change what is tested: a task
-/// with a deadline reads the clock at each await.
-class watchdog {
+/// Checks at its end that the process has as many descriptors open as at its beginning.
+class same_descriptors {
  public:
-  explicit watchdog(runtime& over) : thread_([this, &over] { watch(over); }) {}
-  watchdog(const watchdog&) = delete;
-  watchdog& operator=(const watchdog&) = delete;
-  ~watchdog() {
+  same_descriptors() = default;
+  same_descriptors(const same_descriptors&) = delete;
+  same_descriptors& operator=(const same_descriptors&) = delete;
+  ~same_descriptors() { CHECK(open_descriptors() == before_); }
+
+ private:
+  const std::size_t before_ = open_descriptors();
+};
+
+/// Asks the tasks of a test that takes too long to end, so that it fails and the others go on; ends
+/// the process if that does not help. From outside, because a limit inside would change what is
+/// tested: a task with a deadline reads the clock at each await.
+class time_limit {
+ public:
+  explicit time_limit(runtime& over) : thread_([this, &over] { watch(over); }) {}
+  time_limit(const time_limit&) = delete;
+  time_limit& operator=(const time_limit&) = delete;
+  ~time_limit() {
     {
       const std::lock_guard guard(lock_);
       done_ = true;
@@ -78,13 +78,12 @@ class watchdog {
 
  private:
   void watch(runtime& over) {
-    constexpr std::chrono::seconds limit(20);
     {
       std::unique_lock guard(lock_);
-      if (told_.wait_for(guard, limit, [this] { return done_; })) return;
+      if (told_.wait_for(guard, patience, [this] { return done_; })) return;
     }
     std::fprintf(stderr, "the test takes too long; its tasks:\n%s\n", over.report().c_str());
-    if (!over.stop(limit)) std::abort();
+    if (!over.stop(patience)) std::abort();
   }
 
   std::mutex lock_;
@@ -97,24 +96,11 @@ class watchdog {
 /// descriptor of the poller or descriptor of the process behind.
 template <class Body>
 void run_test(Body body, runtime_options options = net_options()) {
-  const std::size_t before = open_descriptors();
-  std::exception_ptr failure;
-  {
-    runtime in(std::move(options));
-    const watchdog watching(in);
-    try {
-      in.block_on(std::move(body));
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    CHECK(in.stop(std::chrono::seconds(10)));
-    const runtime_stats left = in.stats();
-    CHECK(left.tasks_live == 0);
-    CHECK(left.timers == 0);
-    CHECK(left.descriptors == 0);
-  }
-  CHECK(open_descriptors() == before);
-  if (failure) std::rethrow_exception(failure);
+  const same_descriptors outside;
+  runtime in(std::move(options));
+  const clean_end inside(in);
+  const time_limit limit(in);
+  in.block_on(std::move(body));
 }
 
 // ----- waiting for what tells nobody -----
@@ -181,7 +167,7 @@ class raw_peer {
     REQUIRE(peer.try_connect(to) == 0);
     return peer;
   }
-  /// errno, or 0. Never blocking once the other end's queue is full, see `make_pending`.
+  /// errno, or 0. Non-blocking from then on.
   int try_connect(const net::socket_address& to) {
     net::detail::raw_address native(to);
     const int error = ::connect(fd_, native.get(), native.length) == 0 ? 0 : errno;
@@ -354,6 +340,11 @@ inline task<stream_pair> make_streams(net::socket_address at = "127.0.0.1:0") {
   net::tcp_stream far = co_await listener.accept();
   co_return stream_pair(std::move(near), std::move(far));
 }
+
+// ----- what loops go through -----
+
+// Arrays with names: GCC 12 is wrong about braced lists beside a co_await.
+inline constexpr std::array no_and_yes{false, true};
 
 // ----- bytes -----
 
