@@ -119,6 +119,29 @@ TEST_CASE("S03 a write beyond all buffers waits and completes in order") {
   });
 }
 
+TEST_CASE("S03 a write of several large buffers waits inside of them and completes in order") {
+  run_test([]() -> task<> {
+    auto [stream, peer] = co_await make_link(8192);
+    stream.set_send_buffer(8192);
+    const std::string all = pattern(1'000'000);
+    std::vector<const_buffer> parts;
+    std::string_view rest = all;
+    for (std::size_t size = 1; !rest.empty(); size = size * 3 + 7) {
+      parts.emplace_back(rest.substr(0, size));
+      rest.remove_prefix(parts.back().size);
+    }
+    const auto write = [&]() -> task<cove::io_result> {
+      co_return co_await stream.write_all(parts).as_result();
+    };
+    auto writing = cove::spawn(write);
+    const received got = co_await peer.receive(all.size());
+    CHECK((got.bytes == all));
+    const cove::io_result written = co_await writing;
+    CHECK(written.n == all.size());
+    CHECK_FALSE(written.error);
+  });
+}
+
 TEST_CASE("S04 more buffers than one system call takes are written completely and in order") {
   run_test([]() -> task<> {
     auto [stream, peer] = co_await make_link();

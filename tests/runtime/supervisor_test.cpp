@@ -217,6 +217,21 @@ TEST_CASE("a job that is cancelled has not failed") {
   CHECK(heard->failures == 0);
 }
 
+TEST_CASE("a supervisor does not mind a job that was cancelled by its handle") {
+  run_in(plain_options(), []() -> task<> {
+    std::atomic<int> begun{0}, canceled{0};
+    auto body = [&](supervisor& jobs) -> task<int> {
+      join_handle<> job = jobs.spawn(sleeper, std::ref(begun), std::ref(canceled));
+      co_await eventually([&] { return begun == 1; });
+      job.cancel();
+      co_return 7;
+    };
+    const int got = co_await with_supervisor(body);
+    CHECK(got == 7);
+    CHECK(canceled == 1);
+  });
+}
+
 TEST_CASE("a failure of the body cancels the jobs and is thrown") {
   run_in(plain_options(), []() -> task<> {
     std::atomic<int> begun{0}, canceled{0};

@@ -98,8 +98,8 @@ template <class Body>
 void run_test(Body body, runtime_options options = net_options()) {
   const same_descriptors outside;
   runtime in(std::move(options));
-  const clean_end inside(in);
   const time_limit limit(in);
+  const clean_end inside(in);
   in.block_on(std::move(body));
 }
 

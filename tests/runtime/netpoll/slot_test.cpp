@@ -141,31 +141,70 @@ TEST_CASE("a slot that was reset is as new") {
   CHECK(side.arm(task));
 }
 
+/// Has two threads make their moves at once, again and again.
+template <class Prepare, class One, class Other, class Check>
+void meet(int rounds, Prepare prepare, One one, Other other, Check check) {
+  // A round begins when both have come, and ends when both have moved.
+  std::atomic<int> arrived{0}, moved{0};
+  const auto wait_for = [](const std::atomic<int>& count, int goal) {
+    for (unsigned turns = 1; count.load() < goal; ++turns)
+      if (turns % 1024 == 0) std::this_thread::yield();
+  };
+  std::thread beside([&] {
+    for (int i = 1; i <= rounds; ++i) {
+      wait_for(arrived, 2 * i - 1);
+      ++arrived;
+      other();
+      ++moved;
+    }
+  });
+  for (int i = 1; i <= rounds; ++i) {
+    prepare();
+    ++arrived;
+    wait_for(arrived, 2 * i);
+    one();
+    wait_for(moved, i);
+    check();
+  }
+  beside.join();
+}
+
 TEST_CASE("a task in a slot is removed by exactly one of poller, closer and holder") {
   slot side;
   task_ctl task;
-  for (int round = 0; round < 2000; ++round) {
+  std::atomic<int> removed{0};
+  int wrong = 0;
+  const auto arm = [&] {
     side.reset();
-    std::atomic<int> removed{0}, go{0};
-    const auto meet = [&go] {
-      ++go;
-      while (go.load() < 3) std::this_thread::yield();
-    };
-    CHECK(side.arm(task));
-    std::thread poller([&] {
-      meet();
-      if (side.event() != nullptr) ++removed;
-    });
-    std::thread closer([&] {
-      meet();
-      if (side.evict() != nullptr) ++removed;
-    });
-    meet();
-    if (side.withdraw(task)) ++removed;
-    poller.join();
-    closer.join();
-    CHECK(removed == 1);
-  }
+    removed = 0;
+    if (!side.arm(task)) ++wrong;
+  };
+  const auto poll = [&] { removed += side.event() != nullptr ? 1 : 0; };
+  const auto close = [&] { removed += side.evict() != nullptr ? 1 : 0; };
+  const auto withdraw = [&] { removed += side.withdraw(task) ? 1 : 0; };
+  const auto one_did = [&] { wrong += removed == 1 ? 0 : 1; };
+  constexpr int rounds = 20'000;
+  meet(rounds, arm, poll, close, one_did);
+  meet(rounds, arm, poll, withdraw, one_did);
+  meet(rounds, arm, close, withdraw, one_did);
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("an event that comes while a task arms is found or finds the task") {
+  slot side;
+  task_ctl task;
+  bool armed = false, woken = false;
+  int wrong = 0;
+  const auto begin = [&] {
+    side.reset();
+    armed = woken = false;
+  };
+  const auto arm = [&] { armed = side.arm(task); };
+  const auto poll = [&] { woken = side.event() != nullptr; };
+  // Armed and not woken would be an event lost, woken and not armed a task woken for nothing.
+  const auto check = [&] { wrong += armed == woken ? 0 : 1; };
+  meet(20'000, begin, arm, poll, check);
+  CHECK(wrong == 0);
 }
 
 }  // namespace
