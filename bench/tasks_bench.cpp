@@ -45,6 +45,7 @@ cove::task<> yield_1000(benchmark::State* state) {
   constexpr int times = 100;
   for (auto _ : *state) {
     std::vector<cove::join_handle<>> handles;
+    handles.reserve(tasks);
     for (int i = 0; i < tasks; ++i) handles.push_back(cove::spawn(yield_often, times));
     for (auto& handle : handles) co_await handle;
   }

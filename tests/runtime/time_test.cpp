@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -62,7 +63,8 @@ std::uint64_t timers() { return runtime::current()->stats().timers; }
 
 TEST_CASE("T01 a sleep never ends before its time") {
   run_in(plain_options(), []() -> task<> {
-    for (const auto time : {0ms, 1ms, 2ms, 5ms, 20ms}) {
+    constexpr std::array times{0ms, 1ms, 2ms, 5ms, 20ms};
+    for (const auto time : times) {
       const moment start = cove::clock::now();
       co_await sleep_for(time);
       CHECK(cove::clock::now() - start >= time);
@@ -83,7 +85,8 @@ TEST_CASE(
     std::mt19937 random(7);
     std::shuffle(slots.begin(), slots.end(), random);
     // Far enough for all to be asleep before the first is due.
-    const moment base = cove::clock::now() + (cove::test::sanitized ? 400ms : 60ms);
+    const std::chrono::milliseconds ahead(cove::test::sanitized ? 400 : 60);
+    const moment base = cove::clock::now() + ahead;
     using ends = std::vector<std::pair<int, int>>;
     ends order;
     const auto job = [](moment until, int slot, int which, ends& out) -> task<> {
@@ -105,7 +108,8 @@ TEST_CASE(
 
 TEST_CASE("T02 a sleep of zero or less ends promptly, but not at once") {
   run_in(plain_options(1), []() -> task<> {
-    for (const auto time : {0ms, -1ms, -1000'000ms}) {
+    constexpr std::array times{0ms, -1ms, -1000'000ms};
+    for (const auto time : times) {
       std::atomic<bool> other{false};
       const auto job = [](std::atomic<bool>& flag) -> task<> {
         flag = true;
@@ -315,7 +319,8 @@ TEST_CASE("with_timeout ends what takes longer, and waits for it") {
 
 TEST_CASE("a limit that has passed already ends the first wait, and only a wait") {
   run_in(plain_options(), []() -> task<> {
-    for (const auto limit : {0ms, -5ms}) {
+    constexpr std::array limits{0ms, -5ms};
+    for (const auto limit : limits) {
       const std::error_code code = co_await code_of(with_timeout(sleep_for(1h), limit));
       CHECK(code == cove::errc::deadline_exceeded);
       const auto computing = []() -> task<int> { co_return 3; };

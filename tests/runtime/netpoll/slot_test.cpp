@@ -154,6 +154,8 @@ void meet(int rounds, Prepare prepare, One one, Other other, Check check) {
     for (int i = 1; i <= rounds; ++i) {
       wait_for(arrived, 2 * i - 1);
       ++arrived;
+      // The other one needs a moment to see that; so both shift past each other.
+      for (volatile int k = 0; k < i % 200;) k = k + 1;
       other();
       ++moved;
     }
@@ -183,7 +185,7 @@ TEST_CASE("a task in a slot is removed by exactly one of poller, closer and hold
   const auto close = [&] { removed += side.evict() != nullptr ? 1 : 0; };
   const auto withdraw = [&] { removed += side.withdraw(task) ? 1 : 0; };
   const auto one_did = [&] { wrong += removed == 1 ? 0 : 1; };
-  constexpr int rounds = 20'000;
+  constexpr int rounds = 50'000;
   meet(rounds, arm, poll, close, one_did);
   meet(rounds, arm, poll, withdraw, one_did);
   meet(rounds, arm, close, withdraw, one_did);
@@ -203,7 +205,7 @@ TEST_CASE("an event that comes while a task arms is found or finds the task") {
   const auto poll = [&] { woken = side.event() != nullptr; };
   // Armed and not woken would be an event lost, woken and not armed a task woken for nothing.
   const auto check = [&] { wrong += armed == woken ? 0 : 1; };
-  meet(20'000, begin, arm, poll, check);
+  meet(50'000, begin, arm, poll, check);
   CHECK(wrong == 0);
 }
 

@@ -15,8 +15,7 @@ using cove::detail::io_kind;
 class io_awaiter : public cove::detail::awaitable_base, public cove::detail::io_op {
  public:
   io_awaiter(cove::detail::descriptor& on, io_kind what) noexcept : io_op(what), on_(&on) {}
-  io_awaiter(io_awaiter&& other) noexcept
-      : io_op(static_cast<io_op&&>(other)), on_(other.on_) {}
+  io_awaiter(io_awaiter&& other) noexcept : io_op(static_cast<io_op&&>(other)), on_(other.on_) {}
   ~io_awaiter() { io_leave(*this); }
 
   bool await_ready() noexcept { return io_try(*this, *on_, *task_); }
