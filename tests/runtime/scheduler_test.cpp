@@ -238,6 +238,7 @@ TEST_CASE("M11 timers are served although the queues never empty") {
       for (int i = 0; i < 4; ++i) in.spawn(ticking);
       CHECK(thread_waits_for([&] { return ticks == 80; }));
       over = true;
+      CHECK(in.stop());  // The tasks use what stands here.
     });
   }
 }
@@ -251,6 +252,7 @@ TEST_CASE("M11 work from outside is served although the queues never empty") {
     for (int i = 0; i < 8; ++i) in.spawn(busy);
     for (int i = 0; i < 50; ++i) in.block_on(nothing);
     over = true;
+    CHECK(in.stop());  // The tasks use what stands here.
   });
 }
 
