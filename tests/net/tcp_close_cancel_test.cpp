@@ -300,6 +300,34 @@ TEST_CASE("K06 a stream that nobody awaited may be closed while another task sta
   });
 }
 
+TEST_CASE("K05 K06 a stream that nobody awaited may be closed while it is tried and asked") {
+  run_test([]() -> task<> {
+    for (int i = 0; i < 300; ++i) {
+      auto [stream, peer] = co_await make_link();
+      std::atomic<bool> starts{false};
+      std::thread user([&] {
+        std::array<std::byte, 8> buffer;
+        cove::io_result got;
+        do {
+          got = stream.try_read(buffer);
+          starts = true;
+        } while (got.error == std::errc::operation_would_block);
+        CHECK(got.error == cove::errc::closed);
+      });
+      while (!starts) co_await cove::this_task::yield();
+      for (volatile int moment = i; moment > 0;) moment = moment - 1;
+      stream.abort();
+      // Takes the number that has become free, and has something to read.
+      auto [stranger, sender] = co_await make_link();
+      sender.send("private");
+      user.join();
+      std::array<std::byte, 7> buffer;
+      co_await stranger.read_exact(buffer);
+      CHECK(text_of(buffer) == "private");
+    }
+  });
+}
+
 TEST_CASE("K08 a descriptor closed behind the runtime's back is noticed and disturbs nobody") {
   run_test([]() -> task<> {
     auto [stream, peer] = co_await make_link();
