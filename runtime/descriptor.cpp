@@ -107,7 +107,7 @@ descriptor::descriptor(descriptor&& other) noexcept
       ends_(other.ends_),
       fd_(other.fd_),
       stream_(other.stream_) {
-  COVE_ASSERT(word_.load(std::memory_order_relaxed) != attaching);
+  COVE_ASSERT(word_.load(std::memory_order_relaxed) != occupied);
 }
 
 descriptor& descriptor::operator=(descriptor&& other) noexcept {
@@ -139,17 +139,23 @@ poll_desc* descriptor::attach(task_ctl& task, io_op& why) noexcept {
   return desc;
 }
 
-poll_desc* descriptor::attach_slowly(task_ctl& task, io_op& why) noexcept {
+std::uintptr_t descriptor::occupy() noexcept {
   for (;;) {
     std::uintptr_t word = fresh;
-    if (word_.compare_exchange_strong(word, attaching, std::memory_order_acq_rel)) break;
-    if (word == closed) {
-      why.stopped = stop_reason::closed;
-      return nullptr;
-    }
-    if (word != attaching) return reinterpret_cast<poll_desc*>(word);
-    std::this_thread::yield();  // Another task is in the system call below.
+    // acquire: pairs with the release of the one who had it before.
+    if (word_.compare_exchange_strong(word, occupied, std::memory_order_acquire)) return fresh;
+    if (word != occupied) return word;
+    std::this_thread::yield();  // The other one is in a system call that does not wait.
   }
+}
+
+poll_desc* descriptor::attach_slowly(task_ctl& task, io_op& why) noexcept {
+  const std::uintptr_t word = occupy();
+  if (word == closed) {
+    why.stopped = stop_reason::closed;
+    return nullptr;
+  }
+  if (word != fresh) return reinterpret_cast<poll_desc*>(word);
   poll_desc* desc = task.runtime->descriptors.take();
   if (desc == nullptr) {
     word_.store(fresh, std::memory_order_release);
@@ -172,23 +178,17 @@ poll_desc* descriptor::attach_slowly(task_ctl& task, io_op& why) noexcept {
 }
 
 bool descriptor::begin_close(close_op& op, task_ctl& task) noexcept {
-  poll_desc* desc = nullptr;
-  for (;;) {
-    std::uintptr_t word = fresh;
-    if (word_.compare_exchange_strong(word, closed, std::memory_order_acq_rel)) {
-      op.error = close_number(fd_);
-      return true;
-    }
-    if (word == closed) {
-      op.error = errc::closed;
-      return true;
-    }
-    if (word != attaching) {
-      desc = reinterpret_cast<poll_desc*>(word);
-      break;
-    }
-    std::this_thread::yield();
+  const std::uintptr_t word = occupy();
+  if (word == fresh) {
+    word_.store(closed, std::memory_order_release);
+    op.error = close_number(fd_);
+    return true;
   }
+  if (word == closed) {
+    op.error = errc::closed;
+    return true;
+  }
+  auto* desc = reinterpret_cast<poll_desc*>(word);
   op.task = &task;
   close_op* nobody = nullptr;
   // Step 1 before step 2: who shuts must find us. acq_rel: publishes the operation.
@@ -215,16 +215,22 @@ bool descriptor::is_closed() const noexcept {
 }
 
 bool descriptor::enter(poll_desc*& held) noexcept {
-  const std::uintptr_t word = word_.load(std::memory_order_acquire);
-  if (word <= closed) return word != closed;
-  auto* desc = reinterpret_cast<poll_desc*>(word);
+  poll_desc* desc = attached();
+  if (desc == nullptr) {
+    const std::uintptr_t word = occupy();
+    if (word <= closed) return word == fresh;
+    desc = reinterpret_cast<poll_desc*>(word);
+  }
   if (desc->access.enter() != netpoll::gate::entry::entered) return false;
   held = desc;
   return true;
 }
 
 void descriptor::leave(poll_desc* held) noexcept {
-  if (held != nullptr && held->access.leave()) shut_descriptor(*held);
+  if (held == nullptr)
+    word_.store(fresh, std::memory_order_release);
+  else if (held->access.leave())
+    shut_descriptor(*held);
 }
 
 stream_ends& descriptor::ends() noexcept {
@@ -232,18 +238,28 @@ stream_ends& descriptor::ends() noexcept {
   return desc != nullptr ? desc->ends : ends_;
 }
 
+/// No runtime knows it yet: a poll descriptor for the length of the call.
+bool descriptor::try_bare(io_op& op) noexcept {
+  poll_desc passing;
+  passing.fd = fd_;
+  passing.stream = stream_;
+  passing.ends = ends_;
+  const bool ready = ends_already(op, passing) || perform(op, passing) != step::would_block;
+  ends_ = passing.ends;
+  return ready;
+}
+
 bool descriptor::try_now(io_op& op) noexcept {
   poll_desc* desc = attached();
   if (desc == nullptr) {
-    // No runtime knows it yet: a poll descriptor for the length of the call.
-    if (is_closed()) return op.stopped = stop_reason::closed, true;
-    poll_desc passing;
-    passing.fd = fd_;
-    passing.stream = stream_;
-    passing.ends = ends_;
-    const bool ready = ends_already(op, passing) || perform(op, passing) != step::would_block;
-    ends_ = passing.ends;
-    return ready;
+    const std::uintptr_t word = occupy();
+    if (word == closed) return op.stopped = stop_reason::closed, true;
+    if (word == fresh) {
+      const bool ready = try_bare(op);
+      word_.store(fresh, std::memory_order_release);
+      return ready;
+    }
+    desc = reinterpret_cast<poll_desc*>(word);
   }
   const direction d = direction_of(op.kind);
   switch (desc->access.enter(d)) {
@@ -259,16 +275,13 @@ bool descriptor::try_now(io_op& op) noexcept {
 }
 
 void descriptor::close_now() noexcept {
-  std::uintptr_t word = fresh;
-  if (word_.compare_exchange_strong(word, closed, std::memory_order_acq_rel)) {
+  const std::uintptr_t word = occupy();
+  if (word == fresh) {
+    word_.store(closed, std::memory_order_release);
     static_cast<void>(close_number(fd_));  // Nobody is there to be told.
     return;
   }
-  while (word == attaching) {
-    std::this_thread::yield();
-    word = word_.load(std::memory_order_acquire);
-  }
-  if (word > closed) close_attached(*reinterpret_cast<poll_desc*>(word));
+  if (word != closed) close_attached(*reinterpret_cast<poll_desc*>(word));
 }
 
 void descriptor::close_attached(poll_desc& desc) noexcept {

@@ -33,7 +33,8 @@ struct close_op : operation {
 /// of the first task that awaits on it, closes it when the last operation has left.
 ///
 ///   word_   fresh        the number only; nobody awaited on it yet
-///           attaching    a task is registering it
+///           occupied     one caller has the bare number: registers it, closes it, or makes one system
+///                        call that does not wait. Everybody else gives way until it is done
 ///           closed       closed before it was attached
 ///           poll_desc*   attached; from here on its gate decides
 ///
@@ -79,14 +80,17 @@ class descriptor {
 
  private:
   static constexpr std::uintptr_t fresh = 0;
-  static constexpr std::uintptr_t attaching = 1;
+  static constexpr std::uintptr_t occupied = 1;
   static constexpr std::uintptr_t closed = 2;
 
   netpoll::poll_desc* attached() const noexcept;
   netpoll::poll_desc* attach_slowly(task_ctl& task, io_op& why) noexcept;
-  /// `held` stays null for a descriptor that has no gate yet.
+  /// Makes `fresh` to `occupied`; gives what it found: fresh, closed, or the poll descriptor.
+  std::uintptr_t occupy() noexcept;
+  /// `held` stays null for a descriptor that has no gate yet: it is occupied instead.
   bool enter(netpoll::poll_desc*& held) noexcept;
-  static void leave(netpoll::poll_desc* held) noexcept;
+  void leave(netpoll::poll_desc* held) noexcept;
+  bool try_bare(io_op& op) noexcept;
   static void close_attached(netpoll::poll_desc& desc) noexcept;
   void drop() noexcept;
 
