@@ -33,8 +33,8 @@ struct close_op : operation {
 /// of the first task that awaits on it, closes it when the last operation has left.
 ///
 ///   word_   fresh        the number only; nobody awaited on it yet
-///           occupied     one caller has the bare number: registers it, closes it, or makes one system
-///                        call that does not wait. Everybody else gives way until it is done
+///           occupied     one caller has the bare number: registers it, closes it, or makes one
+///                        system call that does not wait; the others give way until it is done
 ///           closed       closed before it was attached
 ///           poll_desc*   attached; from here on its gate decides
 ///
