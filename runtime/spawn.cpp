@@ -132,10 +132,11 @@ void finish_task(task_ctl& task) noexcept {
 }
 
 void drop_root(task_ctl& task) noexcept {
-  std::uintptr_t running = 0;
+  // acquire: the end. Looking first, because most handles have been joined.
+  std::uintptr_t running = task.join.load(std::memory_order_acquire);
   // acq_rel: releases what the holder did with the frame; acquires the end if that came first.
-  if (task.join.compare_exchange_strong(running, task_ctl::joined_detached,
-                                        std::memory_order_acq_rel))
+  if (running == 0 && task.join.compare_exchange_strong(running, task_ctl::joined_detached,
+                                                        std::memory_order_acq_rel))
     return;
   COVE_CHECK(running == task_ctl::joined_done, "a join handle was destroyed while it was awaited");
   free_root(task);
@@ -153,13 +154,14 @@ const operation_type join_type{
         op.refused = std::make_error_code(std::errc::operation_canceled);
         return true;
       }
-      if (const stop_reason why = glance(task);
-          why != stop_reason::none &&
-          op.target->join.load(std::memory_order_acquire) != task_ctl::joined_done) {
+      // acquire: the end, and the result.
+      std::uintptr_t running = op.target->join.load(std::memory_order_acquire);
+      if (running == task_ctl::joined_done) return true;
+      if (const stop_reason why = glance(task); why != stop_reason::none) {
         op.refused = code_of(why);
         return true;
       }
-      std::uintptr_t running = 0;
+      running = 0;
       // acq_rel: see "The join word".
       if (op.target->join.compare_exchange_strong(running, reinterpret_cast<std::uintptr_t>(&task),
                                                   std::memory_order_acq_rel))
