@@ -1,4 +1,5 @@
 #include "io_syscall.hpp"
+#include "socket_calls.hpp"
 
 #include <cove/runtime/detail/buffer_cache.hpp>
 #include <cove/runtime/error.hpp>
@@ -95,7 +96,7 @@ std::int64_t receive_borrowed(io_op& op, int fd) noexcept {
   op.buffer = borrow_buffer();
   if (op.buffer == nullptr) return -ENOMEM;
   op.size = borrowed_bytes;
-  const std::int64_t n = retry([&] { return ::recv(fd, op.buffer, op.size, MSG_DONTWAIT); });
+  const std::int64_t n = retry([&] { return receive(fd, op.buffer, op.size, MSG_DONTWAIT); });
   if (n <= 0) {
     return_buffer(op.buffer);
     op.buffer = nullptr;
@@ -227,13 +228,13 @@ bool ends_already(io_op& op, poll_desc& desc) noexcept {
 
 std::int64_t call_once(io_op& op, int fd) noexcept {
   switch (op.kind) {
-    case io_kind::read: return retry([&] { return ::recv(fd, op.buffer, op.size, MSG_DONTWAIT); });
+    case io_kind::read: return retry([&] { return receive(fd, op.buffer, op.size, MSG_DONTWAIT); });
     case io_kind::peek:
-      return retry([&] { return ::recv(fd, op.buffer, op.size, MSG_DONTWAIT | MSG_PEEK); });
+      return retry([&] { return receive(fd, op.buffer, op.size, MSG_DONTWAIT | MSG_PEEK); });
     case io_kind::borrow: return receive_borrowed(op, fd);
     case io_kind::read_v: return receive_message(op, fd);
     case io_kind::write:
-      return retry([&] { return ::send(fd, op.buffer, op.size, MSG_DONTWAIT | MSG_NOSIGNAL); });
+      return retry([&] { return send(fd, op.buffer, op.size, MSG_DONTWAIT | MSG_NOSIGNAL); });
     case io_kind::write_v: return send_message(op, fd);
     case io_kind::accept:
       return retry([&] { return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });

@@ -96,10 +96,14 @@ bool has_nothing_to_do(io_op& op) noexcept {
 }
 
 /// Step 2, until something is final. False: would block.
-bool try_now(io_op& op, poll_desc& desc) noexcept {
+bool try_now(io_op& op, poll_desc& desc, bool first) noexcept {
   netpoll::slot& slot = desc.at(direction_of(op.kind));
-  for (;;) {
-    slot.prepare();
+  // A write rarely finds the buffer full, and each event of a read says that there is room. So its
+  // first call leaves an event in the slot: if it would block, arming finds that, and it is made
+  // once more.
+  const bool writes = op.kind == io_kind::write || op.kind == io_kind::write_v;
+  for (bool keep_event = first && writes;; keep_event = false) {
+    if (!keep_event) slot.prepare();
     switch (perform(op, desc)) {
       case step::final: return true;
       case step::would_block: return false;
@@ -120,7 +124,7 @@ bool advance_readiness(io_op& op, task_ctl& task) noexcept {
   bool tried = std::exchange(op.tried, false);
   for (;;) {
     if (must_end(op, task) || has_nothing_to_do(op)) return true;
-    if (!tried && try_now(op, desc)) return true;
+    if (!tried && try_now(op, desc, false)) return true;
     tried = false;
     if (!slot.arm(task)) continue;
     if (desc.access.is_closed() && slot.withdraw(task)) {
@@ -194,7 +198,7 @@ bool io_try(io_op& op, descriptor& on, task_ctl& task) noexcept {
   op.tried = true;
   bool& drained = op.desc->drained_at(direction_of(op.kind));
   if (std::exchange(drained, false)) return false;
-  return try_now(op, *op.desc);
+  return try_now(op, *op.desc, true);
 }
 
 void io_leave(io_op& op) noexcept {

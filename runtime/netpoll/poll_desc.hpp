@@ -63,8 +63,8 @@ struct poll_desc {
     return static_cast<std::uint32_t>(status.load(std::memory_order_relaxed) >> 32);
   }
   std::uint32_t latched() const noexcept {
-    // acquire: pairs with latch() of the poller.
-    return static_cast<std::uint32_t>(status.load(std::memory_order_acquire));
+    // seq_cst: pairs with latch() of the poller, which then looks into the slot; see slot::event().
+    return static_cast<std::uint32_t>(status.load(std::memory_order_seq_cst));
   }
   /// False if the event belongs to an earlier generation and must be dropped.
   bool latch(std::uint32_t generation, std::uint32_t flags) noexcept {
@@ -72,8 +72,8 @@ struct poll_desc {
     do {
       if (static_cast<std::uint32_t>(word >> 32) != generation) return false;
       if ((word & flags) == flags) return true;
-      // acq_rel: pairs with latched().
-    } while (!status.compare_exchange_weak(word, word | flags, std::memory_order_acq_rel,
+      // seq_cst: the other half of latched().
+    } while (!status.compare_exchange_weak(word, word | flags, std::memory_order_seq_cst,
                                            std::memory_order_relaxed));
     return true;
   }

@@ -8,7 +8,7 @@
 // The slot of one direction of a descriptor: who waits there, or whether something happened.
 //
 //   nil    nothing known, nobody waits
-//   ready  an event came since the holder last stored nil
+//   ready  an event came while nobody waited, since the holder last stored nil
 //   task   the holder of the direction has armed its operation and is parked, or about to be
 //   task+busy  (completion backends) somebody is just asking that task to end
 //
@@ -16,13 +16,18 @@
 //            arm       nil -> task, or consumes ready
 //            withdraw  task -> nil
 //            release   task -> nil                   (completion backends; waits while busy)
-//   poll     event     any -> ready                  returns the task that stood there
+//   poll     event     nil -> ready, task -> nil     returns the task: its waking is the event
 //   closer   evict     task -> nil                   returns it: the caller owes the completion
 //            borrow    task -> task+busy -> task     (completion backends)
 //
 // Whoever removes a task owes it exactly one completion, or is its owner. Only the holder stores
 // nil over ready, and it does so before the system call whose answer it will believe: an edge that
-// comes after that call sets ready again and is not lost.
+// comes after that call sets ready again and is not lost. A task that an event woke makes its call
+// again; if it was asked to end meanwhile it makes none, but then the next operation does.
+//
+// An event that finds ready leaves it, by a load alone. If the holder stores nil just then, is the
+// event lost? Either the holder's system call sees what the event was about. Or it came first, under
+// the kernel's locks, so the holder's store came before the event, and the load sees it.
 
 namespace cove::netpoll {
 
@@ -56,8 +61,16 @@ class slot {
 
   /// Poll: something happened.
   detail::task_ctl* event() noexcept {
-    // acq_rel: acquires the parked task, releases what the poller latched before.
-    return unpack(word_.exchange(ready, std::memory_order_acq_rel));
+    // seq_cst: a holder stores nil and then reads what was latched; the poller latched and reads.
+    std::uintptr_t word = word_.load(std::memory_order_seq_cst);
+    while (word != ready) {
+      const std::uintptr_t next = word == nil ? ready : nil;
+      // acq_rel: acquires the parked task, releases what the poller latched before.
+      if (word_.compare_exchange_weak(word, next, std::memory_order_acq_rel,
+                                      std::memory_order_acquire))
+        return unpack(word);
+    }
+    return nullptr;
   }
 
   /// Closer: the task that was removed, to be completed by the caller.

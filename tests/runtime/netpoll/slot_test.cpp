@@ -16,7 +16,8 @@ TEST_CASE("an event finds the task that is armed") {
   CHECK(side.arm(task));
   CHECK_FALSE(side.is_ready());
   CHECK(side.event() == &task);
-  CHECK(side.is_ready());
+  CHECK_FALSE(side.is_ready());  // The task knows.
+  CHECK(side.arm(task));
 }
 
 TEST_CASE("an event without a task is kept for the next one to arm") {
@@ -39,6 +40,7 @@ TEST_CASE("events are one event until somebody looks") {
   CHECK(side.arm(task));
   CHECK(side.event() == &task);
   CHECK(side.event() == nullptr);
+  CHECK(side.is_ready());
 }
 
 TEST_CASE("a holder forgets what happened before its call, and only that") {
