@@ -47,13 +47,22 @@ class churn {
       begin(v);
     }
     // A server that refuses everything is not asked forever.
-    while (!counts_.over(now_ns()) && counts_.errors() < 1000) {
-      for (const epoll_event& event : events_.wait()) go_on(*static_cast<visit*>(event.data.ptr));
+    std::int64_t now = now_ns();
+    for (; !counts_.over(now) && counts_.errors() < 1000; now = now_ns()) turn();
+    // Those under way may end, for a second, so that no server sees a reset at the end of a run.
+    ending_ = true;
+    const std::int64_t limit = now + 1'000'000'000;
+    while (open_ != 0 && now_ns() < limit) turn();
+    for (const visit& v : visits_) {
+      if (v.fd >= 0) close(v.fd);
     }
-    for (const visit& v : visits_) close(v.fd);
   }
 
  private:
+  void turn() {
+    for (const epoll_event& event : events_.wait()) go_on(*static_cast<visit*>(event.data.ptr));
+  }
+
   // On loopback the handshake is done when connect() returns, and the message can go out at once.
   void begin(visit& v) {
     ++v.serial;
@@ -61,11 +70,12 @@ class churn {
     v.received = 0;
     v.begun = now_ns();
     v.fd = start_connect(port_);
-    send_if_connected(v);
+    ++open_;
+    send_message(v);
     events_.add(v.fd, &v);
   }
 
-  void send_if_connected(visit& v) {
+  void send_message(visit& v) {
     const auto message = batch_.request(v.serial);
     const ssize_t sent = send(v.fd, message.data(), message.size(), MSG_NOSIGNAL);
     v.sent = sent >= 0;
@@ -74,7 +84,7 @@ class churn {
 
   void go_on(visit& v) {
     failed_ = false;
-    if (!v.sent) send_if_connected(v);
+    if (!v.sent) send_message(v);
     const ssize_t got = failed_ ? -1 : recv(v.fd, buffer_.data(), buffer_.size(), 0);
     if (!failed_ && got < 0 && errno == EAGAIN) return;
     const auto part = std::span(buffer_).first(got < 0 ? 0 : static_cast<std::size_t>(got));
@@ -86,7 +96,9 @@ class churn {
       counts_.count(v.begun, now_ns(), depth_);
     }
     close(v.fd);
-    begin(v);
+    v.fd = -1;
+    --open_;
+    if (!ending_) begin(v);
   }
 
   batch batch_;
@@ -96,6 +108,8 @@ class churn {
   measurement& counts_;
   std::vector<char> buffer_;
   std::vector<visit> visits_;
+  std::size_t open_ = 0;
+  bool ending_ = false;
   bool failed_ = false;
 };
 

@@ -17,8 +17,8 @@ SERVER_CPUS, CLIENT_CPUS = CPUS[:1], CPUS[1:2] or CPUS[:1]
 BOTH_CPUS = CPUS[:2]
 
 # How to start a server: its name in tables, its program with leading arguments, what to add to the
-# environment.
-Peer = namedtuple('Peer', 'name command environment')
+# environment, and its buffer's size where it has another one than the row wants.
+Peer = namedtuple('Peer', 'name command environment buffer', defaults=(None,))
 
 # What the server has used: seconds of CPU between ready and end, and of all its life the seconds in
 # user mode and in both.
@@ -49,7 +49,8 @@ class Server:
 
     def __init__(self, peer, threads, protocol, buffer_bytes):
         self.peer = peer
-        self.arguments = [*peer.command, '0', str(threads), protocol, str(buffer_bytes)]
+        size = buffer_bytes if peer.buffer is None else peer.buffer
+        self.arguments = [*peer.command, '0', str(threads), protocol, str(size)]
         self.cpus = SERVER_CPUS if threads == 1 else BOTH_CPUS
         self.cpu_before = 0.0
         self.usage = None

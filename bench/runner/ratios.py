@@ -34,9 +34,9 @@ def paired(ours, theirs):
 
 
 def verdict(ratio):
-    """For a figure of which more is better."""
-    if ratio.low is None or ratio.rounds < ROUNDS_FOR_A_VERDICT:
-        return f'no verdict below {ROUNDS_FOR_A_VERDICT} rounds'
+    """For a figure of which more is better; nothing after too few rounds."""
+    if ratio.rounds < ROUNDS_FOR_A_VERDICT:
+        return ''
     if ratio.low > 1:
         return 'won'
     return 'lost' if ratio.high < 1 else 'tied'

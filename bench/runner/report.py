@@ -33,17 +33,19 @@ def cpu_model():
 
 
 def compiler(build):
-    """As Meson knows it: name, version, optimisation."""
+    """Its first line about itself, and the optimisation, as the build folder knows them."""
     def read(name):
         with open(os.path.join(build, 'meson-info', name), encoding='utf-8') as file:
             return json.load(file)
     try:
-        cpp = read('intro-compilers.json')['host']['cpp']
+        client = next(t for t in read('intro-targets.json') if t['name'] == 'cove_load')
+        command = client['target_sources'][0]['compiler'][-1]
         level = next(o['value'] for o in read('intro-buildoptions.json')
                      if o['name'] == 'optimization')
-    except (OSError, KeyError, StopIteration):
+        said = subprocess.run([command, '--version'], capture_output=True, text=True, check=True)
+    except (OSError, LookupError, StopIteration, subprocess.CalledProcessError):
         return 'unknown compiler'
-    return f'{cpp["id"]} {cpp["version"]} -O{level}'
+    return f'{said.stdout.splitlines()[0]}, -O{level}'
 
 
 def commit():
@@ -79,9 +81,9 @@ def timed_table(results, ours):
                 to_floor = ratios.text(ratios.paired(rates[name], rates[FLOOR]))
             if ours in rates and name != ours:
                 ratio = ratios.paired(rates[ours], rates[name])
-                against = f'{ratios.text(ratio)} {ratios.verdict(ratio)}'
+                against = f'{ratios.text(ratio)} {ratios.verdict(ratio)}'.rstrip()
             lines.append([row, name, rate(timed.middle(rounds, 'per_second')), to_floor, against,
-                          f'{timed.cpu_us(rounds):.2f}', f'{timed.user_us(rounds):.2f}',
+                          f'{timed.cpu_us(rounds):.3g}', f'{timed.user_us(rounds):.2g}',
                           f'{timed.middle(rounds, "p50_us"):.0f}',
                           f'{timed.middle(rounds, "p99_us"):.0f}'])
     heads = ['row', 'server', 'requests/s', f'to {FLOOR}', f'{ours} to it', 'CPU µs a request',
