@@ -69,27 +69,30 @@ class Server:
                 raise Unavailable(line.strip() or f'{self.peer.name}: not ready')
             self.port = int(line.split('=')[1])
             self.cpu_before = self.cpu_seconds()
-        except BaseException:
-            self.__exit__()
+        except BaseException as failure:
+            self.__exit__(type(failure))
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failure=None, *_):
         """Asks it to end, and makes it end after five seconds. wait4() tells what it has used, with
-        the threads that ended before it."""
-        self.process.send_signal(signal.SIGTERM)
+        the threads that ended before it. The signals pass by Popen, whose own would wait for a
+        process that is dead already; until we do so, nobody else can have its pid."""
+        os.kill(self.pid, signal.SIGTERM)
         limit = time.monotonic() + 5
         pid = 0
         while pid == 0:
             pid, status, used = os.wait4(self.pid, os.WNOHANG)
             if pid == 0 and time.monotonic() > limit:
-                self.process.kill()
+                os.kill(self.pid, signal.SIGKILL)
             if pid == 0:
                 time.sleep(0.002)
         self.process.returncode = os.waitstatus_to_exitcode(status)
         self.process.stdout.close()
         total = used.ru_utime + used.ru_stime
         self.usage = Usage(total - self.cpu_before, used.ru_utime, total)
+        if failure is None and self.process.returncode != 0:
+            raise Unavailable(f'{self.peer.name}: ended with status {self.process.returncode}')
 
     def cpu_seconds(self):
         """What its threads have used by now, to the nanosecond."""
