@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Counts test cases, where Meson only counts test programs.
 
-A doctest program is one test to Meson. Its closing line says how many cases it ran; this script
-adds these lines up from Meson's testlog.json (one JSON object a line, with the program's output).
-A test that prints no such line counts as one case by its result. What doctest calls "skipped" was
-only filtered out, and is not counted; a test that Meson reports as skipped is.
+A doctest program is one test to Meson, and so is a Python one. Its closing line says how many
+cases it ran; this script adds these lines up from Meson's testlog.json (one JSON object a line,
+with the program's output). A test that prints no such line counts as one case by its result. What
+doctest calls "skipped" was only filtered out, and is not counted; a case that unittest skipped is,
+and so is a test that Meson reports as skipped.
 
 A program that failed without a failed case (it crashed, hung, or a sanitizer spoke at its end)
 counts as one failed case more, and so does a configuration that failed without a failed test (it
@@ -20,6 +21,10 @@ import tempfile
 
 DOCTEST = re.compile(
     r'^\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed \|', re.MULTILINE)
+# Printed by tests/support/cases.py.
+UNITTEST = re.compile(
+    r'^\[unittest\] test cases: (\d+) \| (\d+) passed \| (\d+) failed \| (\d+) skipped$',
+    re.MULTILINE)
 COLOUR = re.compile(r'\x1b\[[0-9;]*m')
 
 
@@ -43,13 +48,13 @@ def count_test(record):
     if result in ('SKIP', 'IGNORED'):
         return Count(skipped=1)
     good = result in ('OK', 'EXPECTEDFAIL')
-    summaries = DOCTEST.findall(text)
+    summaries = [(*numbers, 0) for numbers in DOCTEST.findall(text)] + UNITTEST.findall(text)
     if not summaries:
         return Count(passed=1) if good else Count(failed=1)
+    ran, passed, failed, skipped = (sum(map(int, column)) for column in zip(*summaries))
     if result == 'EXPECTEDFAIL':
-        return Count(passed=sum(int(ran) for ran, _, _ in summaries))
-    count = Count(passed=sum(int(passed) for _, passed, _ in summaries),
-                  failed=sum(int(failed) for _, _, failed in summaries))
+        return Count(passed=ran)
+    count = Count(passed, failed, skipped)
     if not good and count.failed == 0:
         count.failed = 1
     return count
@@ -128,6 +133,7 @@ def self_test():
     summary = ('[doctest] test cases: {:2} | {:2} passed | {:2} failed |{}\n'
                '[doctest] assertions: 90 | 90 passed | 0 failed |')
     good = summary.format(10, 10, 0, ' 3 skipped')
+    python = '[unittest] test cases: {} | {} passed | {} failed | {} skipped\n'
     cases = [
         # result, stdout, stderr, (passed, failed, skipped)
         ('OK', good, None, (10, 0, 0)),
@@ -145,6 +151,11 @@ def self_test():
         ('SKIP', '', None, (0, 0, 1)),
         ('OK', 'a shell script that says [doctest] in a line', None, (1, 0, 0)),
         ('OK', summary.format(0, 0, 0, ' 7 skipped'), None, (0, 0, 0)),
+        ('OK', python.format(40, 39, 0, 1), None, (39, 0, 1)),
+        ('FAIL', python.format(40, 38, 2, 0), None, (38, 2, 0)),
+        ('FAIL', python.format(40, 40, 0, 0), None, (40, 1, 0)),
+        ('OK', 'it says ' + python.format(40, 40, 0, 0), None, (1, 0, 0)),
+        ('OK', '[unittest] test cases: 40 | 40 passed | 0 failed |', None, (1, 0, 0)),
     ]
     wrong = []
 

@@ -20,7 +20,9 @@ import threading
 import unittest
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, '../support')]
+from cases import run_cases  # noqa: E402
 from running import LIMIT_S, run, running, serving  # noqa: E402
 
 FOLDER = '.'
@@ -393,8 +395,7 @@ def main():
             missing.add(tool)
         else:
             suite.addTest(unittest.defaultTestLoader.loadTestsFromTestCase(cases[name]))
-    failed = suite.countTestCases() and not unittest.TextTestRunner(verbosity=2).run(
-        suite).wasSuccessful()
+    failed = suite.countTestCases() and not run_cases(suite)
     if missing:
         print('left out for want of:', ', '.join(sorted(missing)))
     return 1 if failed else 77 if missing or not suite.countTestCases() else 0
