@@ -1,0 +1,256 @@
+#include "storm.hpp"
+
+#include "error_class.hpp"
+
+#include <array>
+#include <deque>
+
+// Storms of connections; both ends are ours.
+
+namespace cove::driver {
+namespace {
+
+using net::tcp_listener;
+using net::tcp_stream;
+using std::chrono::microseconds;
+using ends = std::pair<tcp_stream, tcp_stream>;
+
+task<ends> make_ends() {
+  tcp_listener listener = tcp_listener::bind("127.0.0.1:0");
+  tcp_stream one = co_await tcp_stream::connect(listener.local_address());
+  tcp_stream other = co_await listener.accept();
+  co_return ends(std::move(one), std::move(other));
+}
+
+/// The rounds that are left, for lanes that share them.
+class countdown {
+ public:
+  explicit countdown(std::uint64_t count) noexcept : left_(count) {}
+  bool next() noexcept {
+    std::uint64_t left = left_;
+    while (left != 0 && !left_.compare_exchange_weak(left, left - 1)) {
+    }
+    return left != 0;
+  }
+
+ private:
+  std::atomic<std::uint64_t> left_;
+};
+
+/// A byte from one end to the other.
+task<bool> send_byte(tcp_stream& from, tcp_stream& to, std::byte value) {
+  const std::array<std::byte, 1> sent{value};
+  std::array<std::byte, 1> got{};
+  co_await from.write_all(sent);
+  const std::size_t n = co_await to.read_some(got);
+  co_return n == 1 && got[0] == value;
+}
+
+// ----- close: one closes what others use -----
+
+class tally {
+ public:
+  void add(const std::string& error_class) {
+    const std::lock_guard guard(lock_);
+    ++outcomes_[error_class];
+  }
+  json told() {
+    const std::lock_guard guard(lock_);
+    return outcomes_;
+  }
+
+ private:
+  std::mutex lock_;
+  std::map<std::string, std::uint64_t> outcomes_;
+};
+
+/// Reads or writes until it is told why not.
+task<> use_until_closed(tcp_stream* stream, bool reads, tally* all) {
+  bytes room(reads ? 1 : 1 << 20);
+  io_result moved;
+  do {
+    if (reads)
+      moved = co_await stream->read_some(room).as_result();
+    else
+      moved = co_await stream->write_some(room).as_result();
+  } while (!moved.error && (moved.n != 0 || !reads));
+  all->add(moved.error ? error_class_of(moved.error) : "eof");
+}
+
+task<> run_close_storm(call& c, std::uint64_t rounds, std::size_t tasks) {
+  tally all;
+  for (std::uint64_t round = 0; round < rounds; ++round) {
+    ends both = co_await make_ends();
+    const auto body = [&](scope& parts) -> task<> {
+      for (std::size_t each = 0; each < tasks; ++each)
+        parts.spawn(use_until_closed, &both.first, each % 2 == 0, &all).detach();
+      if (round % 2 == 0) co_await this_task::yield();
+      static_cast<void>(co_await both.first.close());
+    };
+    co_await with_scope(body);
+  }
+  c.members["count"] = rounds;
+  c.members["outcomes"] = all.told();
+}
+
+task<> prepare_close_storm(call& c) {
+  return run_close_storm(c, rounds_of(c.asked), lanes_of(c.asked, "tasks"));
+}
+
+// ----- handle_reuse: a second close must not hit a number that is in use again -----
+
+task<> close_counted(tcp_stream* stream, std::atomic<unsigned>* closed) {
+  const std::error_code said = co_await stream->close();
+  if (!said) ++*closed;
+}
+
+task<> close_twice_and_talk(countdown* left, std::atomic<std::uint64_t>* wrong) {
+  while (left->next()) {
+    ends doomed = co_await make_ends();
+    std::atomic<unsigned> closed{0};
+    co_await in_lanes(2, close_counted, &doomed.first, &closed);
+    ends alive = co_await make_ends();
+    doomed.second.abort();
+    const bool arrived = co_await send_byte(alive.first, alive.second, std::byte{42});
+    if (!arrived || closed != 1) ++*wrong;
+  }
+}
+
+task<> run_handle_reuse(call& c, std::uint64_t rounds, std::size_t tasks) {
+  countdown left(rounds);
+  std::atomic<std::uint64_t> wrong{0};
+  co_await in_lanes(tasks, close_twice_and_talk, &left, &wrong);
+  c.members["count"] = rounds;
+  c.members["wrong"] = wrong.load();
+}
+
+task<> prepare_handle_reuse(call& c) {
+  return run_handle_reuse(c, rounds_of(c.asked), lanes_of(c.asked, "tasks"));
+}
+
+// ----- pingpong: do busy pairs leave the others their turn? -----
+
+struct pingpong {
+  std::uint64_t rounds = 0;
+  std::atomic<std::size_t> playing{0};
+  std::atomic<std::int64_t> bystander_max_us{0};
+};
+
+task<> play(pingpong* all) {
+  ends both = co_await make_ends();
+  for (std::uint64_t round = 0; round < all->rounds; ++round) {
+    co_await send_byte(both.first, both.second, std::byte{1});
+    co_await send_byte(both.second, both.first, std::byte{2});
+  }
+  --all->playing;
+}
+
+/// Sleeps a little, again and again, and notes how late it went on.
+task<> stand_by(pingpong* all) {
+  constexpr microseconds pause(500);
+  while (all->playing != 0) {
+    const auto began = clock::now();
+    co_await this_task::sleep_for(pause);
+    const auto late = std::chrono::duration_cast<microseconds>(clock::now() - began) - pause;
+    std::int64_t most = all->bystander_max_us;
+    while (late.count() > most &&
+           !all->bystander_max_us.compare_exchange_weak(most, late.count())) {
+    }
+  }
+}
+
+task<> run_pingpong(call& c, std::uint64_t rounds, std::size_t tasks, std::size_t bystanders) {
+  pingpong all;
+  all.rounds = rounds;
+  all.playing = tasks;
+  const auto body = [&](scope& parts) -> task<> {
+    for (std::size_t each = 0; each < bystanders; ++each) parts.spawn(stand_by, &all).detach();
+    for (std::size_t each = 0; each < tasks; ++each) parts.spawn(play, &all).detach();
+    co_return;
+  };
+  co_await with_scope(body);
+  c.members["count"] = rounds;
+  c.members["bystander_max_us"] = all.bystander_max_us.load();
+}
+
+task<> prepare_pingpong(call& c) {
+  return run_pingpong(c, rounds_of(c.asked), lanes_of(c.asked, "tasks"),
+                      lanes_of(c.asked, "bystanders"));
+}
+
+// ----- churn: opens and closes as fast as it can -----
+
+struct churn {
+  explicit churn(std::uint64_t count, clock::time_point when) noexcept : left(count), end(when) {}
+
+  countdown left;
+  const clock::time_point end;
+  bool tcp = false;
+  bool accept = false;
+  std::atomic<std::uint64_t> rounds{0};
+  std::atomic<std::uint64_t> opened{0};
+  std::atomic<std::uint64_t> closed{0};
+};
+
+template <class Socket>
+task<> close_and_count(Socket& socket, churn& all) {
+  const std::error_code said = co_await socket.close();
+  if (!said) ++all.closed;
+}
+
+task<> churn_lane(churn* all) {
+  while (clock::now() < all->end && all->left.next()) {
+    if (all->tcp) {
+      ends both = co_await make_ends();
+      all->opened += 2;
+      co_await close_and_count(both.first, *all);
+      co_await close_and_count(both.second, *all);
+    }
+    if (all->accept) {
+      tcp_listener listener = tcp_listener::bind("127.0.0.1:0");
+      ++all->opened;
+      co_await close_and_count(listener, *all);
+    }
+    ++all->rounds;
+  }
+}
+
+task<> run_churn(call& c, std::unique_ptr<churn> all, std::size_t tasks) {
+  co_await in_lanes(tasks, churn_lane, all.get());
+  c.members["count"] = all->rounds.load();
+  c.members["opened"] = all->opened.load();
+  c.members["closed"] = all->closed.load();
+}
+
+task<> prepare_churn(call& c) {
+  if (c.asked.has("ms") == c.asked.has("count"))
+    throw refusal::bad_request("a churn has either \"count\" or \"ms\"");
+  const auto end =
+      c.asked.has("ms")
+          ? clock::now() + std::chrono::milliseconds(c.asked.number("ms", 0, 86'400'000))
+          : clock::time_point::max();
+  auto all = std::make_unique<churn>(c.asked.has("count") ? rounds_of(c.asked) : UINT64_MAX, end);
+  const json& kinds = c.asked.member("kinds");
+  if (!kinds.is_array() || kinds.empty())
+    throw refusal::bad_request("\"kinds\" has to be a list of kinds");
+  for (const json& kind : kinds) {
+    all->tcp = all->tcp || kind == "tcp";
+    all->accept = all->accept || kind == "accept";
+    if (kind != "tcp" && kind != "accept")
+      throw refusal::unsupported(kind.is_string() ? kind.get<std::string>() : kind.dump());
+  }
+  return run_churn(c, std::move(all), lanes_of(c.asked, "tasks"));
+}
+
+const storm_kind table[] = {
+    {"close", {"tasks"}, prepare_close_storm},
+    {"handle_reuse", {"tasks"}, prepare_handle_reuse},
+    {"pingpong", {"tasks", "bystanders"}, prepare_pingpong},
+    {"churn", {"kinds", "tasks", "ms"}, prepare_churn},
+};
+
+}  // namespace
+
+std::span<const storm_kind> network_storms() { return table; }
+
+}  // namespace cove::driver

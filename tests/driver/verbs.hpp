@@ -1,0 +1,36 @@
+#pragma once
+
+#include "call.hpp"
+
+#include <span>
+
+namespace cove::driver {
+
+/// What the driver can be asked to do. `prepare` reads the request and makes everything that does
+/// not belong to the operation (payloads, buffers, names); what it throws refuses the request. The
+/// task that it gives is the operation: the clock, the limits and cancellation concern that alone.
+///
+/// A verb that the library cannot serve yet is in no table: it is answered "unsupported", and the
+/// ready line does not name it.
+struct verb {
+  std::string_view name;
+  std::vector<std::string_view> members;  ///< Beside those that every request may have.
+  task<> (*prepare)(call& which);
+};
+
+/// Null if there is no such verb.
+const verb* find_verb(std::string_view name);
+/// In alphabetical order.
+std::vector<std::string_view> verb_names();
+
+// One table a file.
+std::span<const verb> stream_verbs();
+std::span<const verb> transfer_verbs();
+std::span<const verb> serve_verbs();
+std::span<const verb> composite_verbs();
+std::span<const verb> task_verbs();
+std::span<const verb> runtime_verbs();
+std::span<const verb> host_verbs();
+std::span<const verb> storm_verbs();
+
+}  // namespace cove::driver

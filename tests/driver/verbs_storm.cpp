@@ -1,0 +1,42 @@
+#include "verbs.hpp"
+
+#include "storm.hpp"
+
+namespace cove::driver {
+namespace {
+
+const storm_kind* find_kind(std::string_view name) {
+  for (const auto table : {task_storms(), network_storms()})
+    for (const storm_kind& known : table)
+      if (known.name == name) return &known;
+  return nullptr;
+}
+
+/// Every member that some kind knows; the kind then says which are its own.
+std::vector<std::string_view> every_member() {
+  std::vector<std::string_view> all{"kind", "count"};
+  for (const auto table : {task_storms(), network_storms()})
+    for (const storm_kind& known : table)
+      all.insert(all.end(), known.members.begin(), known.members.end());
+  return all;
+}
+
+task<> prepare_storm(call& c) {
+  const std::string& name = c.asked.text("kind");
+  const storm_kind* kind = find_kind(name);
+  if (kind == nullptr) throw refusal::unsupported(name);
+  std::vector<std::string_view> members{"kind", "count"};
+  members.insert(members.end(), kind->members.begin(), kind->members.end());
+  c.asked.allow_only(members, c.is_step);
+  return kind->prepare(c);
+}
+
+const verb table[] = {
+    {"storm", every_member(), prepare_storm},
+};
+
+}  // namespace
+
+std::span<const verb> storm_verbs() { return table; }
+
+}  // namespace cove::driver
