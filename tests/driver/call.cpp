@@ -3,6 +3,8 @@
 #include "error_class.hpp"
 #include "verbs.hpp"
 
+#include <algorithm>
+
 namespace cove::driver {
 
 void call::receives() {
@@ -77,8 +79,10 @@ limits limits_of(const request& asked) {
       throw refusal::bad_request("\"cancel_from\" belongs to \"cancel_us\"");
     chosen.cancel_from_thread = asked.choice("cancel_from", {"task", "thread"}) == "thread";
   }
+  // A year is for ever; what is longer may not fit behind the present moment.
+  constexpr std::chrono::microseconds year = std::chrono::hours(24 * 365);
   if (asked.has("cancel_us"))
-    chosen.cancel = std::chrono::microseconds(asked.number("cancel_us", 0));
+    chosen.cancel = std::min(year, std::chrono::microseconds(asked.number("cancel_us", 0)));
   return chosen;
 }
 

@@ -85,7 +85,7 @@ class Driver:
     def close_input(self):
         """Ends the input; gives the replies that were still to come, and the exit code."""
         self.process.stdin.close()
-        rest = []
+        rest = list(self.replies.values())
         while (line := self.arrived.get(timeout=LIMIT_S)) is not None:
             rest.append(json.loads(line))
         return rest, self.process.wait(LIMIT_S)

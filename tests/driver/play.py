@@ -6,8 +6,9 @@ this program the other. A case's name begins with the rows that it covers.
     play.py DRIVER PART...       plays those whose names contain one of these
 
 Each case has a driver of its own, and ends only when the driver's own counts (tasks, operations,
-timers, descriptors) are back where they were before it. Cases wait for replies, never for time to
-pass: where something has to be waiting first, its stay in the driver's task dump says that it is.
+timers, descriptors) are back where they were before it and it ends with 0. Cases wait for replies,
+never for time to pass: where something has to be waiting first, the driver's task dump says when
+it is.
 Exits with 77 if the build has no such backend.
 """
 
@@ -122,11 +123,12 @@ class Case(unittest.TestCase):
 
 
 def row(name):
-    """Gives a case its full name; the baseline is checked after it."""
+    """Gives a case its full name. After it nothing is left, and the driver ends as it should."""
     def decorate(function):
         def play(self):
             function(self)
             self.check_baseline()
+            self.assertEqual(self.driver.close_input(), ([], 0), self.driver.errors())
         play.sentence = name
         return play
     return decorate

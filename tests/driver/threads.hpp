@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 namespace cove::driver {
 
@@ -67,7 +68,7 @@ task<std::invoke_result_t<Work&>> on_thread(helper_threads& threads, Work work) 
     mine->done.open();
   });
   co_await mine->done.pass();
-  if (mine->failure) std::rethrow_exception(mine->failure);
+  if (mine->failure) std::rethrow_exception(std::exchange(mine->failure, nullptr));
   co_return *std::move(mine->made);
 }
 

@@ -68,7 +68,9 @@ class rounds {
 
   bool next() {
     const std::lock_guard guard(lock_);
-    return left_ > 0 && left_-- > 0;
+    if (left_ == 0) return false;
+    --left_;
+    return true;
   }
   void ended(const std::string& error_class) {
     const std::lock_guard guard(lock_);

@@ -2,6 +2,7 @@
 
 #include "begun.hpp"
 
+#include <algorithm>
 #include <random>
 
 // Reading and writing. What an operation moved is told with its failure as well: the library's
@@ -74,8 +75,7 @@ std::size_t total_of(const std::vector<std::size_t>& lengths) {
 
 task<> prepare_readv(call& c) {
   std::vector<std::size_t> lengths = c.asked.sizes("lens");
-  static_cast<void>(c.asked.flag("data"));
-  c.moves_bytes();
+  receipt(c.asked.flag("data")).put_into(c.members);
   bytes room(total_of(lengths));
   return run_readv(c, stream_of(c), std::move(lengths), std::move(room));
 }
@@ -318,6 +318,7 @@ task<> whole_reading::run() {
 task<> run_read_all(std::unique_ptr<whole_reading> reading) { co_await reading->run(); }
 
 task<> prepare_read_all(call& c) {
+  receipt(c.asked.flag("data")).put_into(c.members);
   auto reading = std::make_unique<whole_reading>(c, stream_of(c), reading_plan_of(c.asked));
   return run_read_all(std::move(reading));
 }
