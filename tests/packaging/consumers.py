@@ -13,27 +13,12 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 
-LIMIT_S = 300
+from harness import Cases, Failed, run
+
 CONSUMER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'consumer')
-
-
-class Failed(Exception):
-    """What is wrong, in words for whoever reads the log."""
-
-
-def run(*command, **environment):
-    """Its standard output; raises Failed with all it said if it fails."""
-    done = subprocess.run(command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, errors='replace', timeout=LIMIT_S,
-                          check=False)
-    if done.returncode != 0:
-        raise Failed(f'{shlex.join(command)}\nended with {done.returncode}\n'
-                     f'{done.stdout}{done.stderr}')
-    return done.stdout
 
 
 def find_one(folder, name):
@@ -166,33 +151,11 @@ def build_as_subproject(tools, work, kind):
     return prefix
 
 
-class Cases:
-    """Runs cases, and ends in the closing line that tools/count_tests.py reads."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def run(self, name, case, *arguments):
-        try:
-            value = case(*arguments)
-        except (Failed, OSError, subprocess.TimeoutExpired) as why:
-            self.failed += 1
-            print(f'FAIL  {name}: {why}', flush=True)
-            return None
-        self.passed += 1
-        print(f'ok    {name}', flush=True)
-        return value
-
-    def run_installed(self, installed):
-        kind = installed.kind
-        self.run(f'{kind}: pkg-config and a compiler call', installed.build_by_hand)
-        self.run(f'{kind}: find_package of CMake', installed.build_with_cmake)
-        self.run(f'{kind}: dependency of Meson through pkg-config', installed.build_with_meson)
-
-    def close(self):
-        ran = self.passed + self.failed
-        print(f'[doctest] test cases: {ran} | {self.passed} passed | {self.failed} failed |')
-        return 1 if self.failed else 0
+def run_installed(cases, installed):
+    kind = installed.kind
+    cases.run(f'{kind}: pkg-config and a compiler call', installed.build_by_hand)
+    cases.run(f'{kind}: find_package of CMake', installed.build_with_cmake)
+    cases.run(f'{kind}: dependency of Meson through pkg-config', installed.build_with_meson)
 
 
 def main():
@@ -207,10 +170,10 @@ def main():
             cases.run('exactly the public headers are installed', check_headers, tools, prefix)
             installed = Installed(kind, prefix, work, tools)
             cases.run('CMake takes this minor version alone', installed.refuse_other_versions)
-            cases.run_installed(installed)
+            run_installed(cases, installed)
         if prefix := cases.run(f'{other}: a subproject of Meson', build_as_subproject, tools, work,
                                other):
-            cases.run_installed(Installed(other, prefix, work, tools))
+            run_installed(cases, Installed(other, prefix, work, tools))
     return cases.close()
 
 
