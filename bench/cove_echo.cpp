@@ -95,27 +95,35 @@ cove::task<> converse_borrowing(tcp_stream peer) {
   }
 }
 
-/// A session: which conversation, with what buffer. What fails is the client's affair: it went.
+/// A session with a buffer of its own. What fails is the client's affair: it went.
 template <class Replies>
 class session {
  public:
   explicit session(std::size_t buffer_bytes) noexcept : buffer_bytes_(buffer_bytes) {}
   cove::task<> operator()(tcp_stream peer) const {
-    return buffer_bytes_ == 0 ? converse_borrowing<Replies>(std::move(peer))
-                              : converse<Replies>(std::move(peer), buffer_bytes_);
+    return converse<Replies>(std::move(peer), buffer_bytes_);
   }
 
  private:
   std::size_t buffer_bytes_;
 };
 
-cove::task<> serve(cove::net::tcp_listener listener, std::string proto, std::size_t buffer_bytes) {
-  const session<http_replies> http(buffer_bytes);
-  const session<echo_replies> echo(buffer_bytes);
-  if (proto == "http")
-    co_await cove::net::serve(listener, http);
+/// One that borrows, with nothing in it: each connection holds a copy of its session.
+template <class Replies>
+struct borrowing_session {
+  cove::task<> operator()(tcp_stream peer) const {
+    return converse_borrowing<Replies>(std::move(peer));
+  }
+};
+
+template <class Replies>
+cove::task<> serve(cove::net::tcp_listener listener, std::size_t buffer_bytes) {
+  const session<Replies> own(buffer_bytes);
+  const borrowing_session<Replies> borrowing;
+  if (buffer_bytes == 0)
+    co_await cove::net::serve(listener, borrowing);
   else
-    co_await cove::net::serve(listener, echo);
+    co_await cove::net::serve(listener, own);
 }
 
 [[noreturn]] void usage() {
@@ -156,7 +164,8 @@ int main(int argc, char** argv) try {
 
   auto listener = cove::net::tcp_listener::bind(std::string("127.0.0.1:") + argv[1]);
   const unsigned taken = listener.local_address().port();
-  auto serving = runtime.spawn(serve, std::move(listener), proto, buffer_bytes);
+  const auto serve_proto = proto == "http" ? serve<http_replies> : serve<echo_replies>;
+  auto serving = runtime.spawn(serve_proto, std::move(listener), buffer_bytes);
   std::printf("ready port=%u\n", taken);
   std::fflush(stdout);
 

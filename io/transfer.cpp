@@ -16,7 +16,7 @@ void throw_io(const cove::detail::io_op& op) {
 
 io_result try_once(cove::detail::descriptor& on, io_kind what, void* data,
                    std::size_t size) noexcept {
-  cove::detail::io_op op(what);
+  cove::detail::io_op op(&on, what);
   op.buffer = data;
   op.size = size;
   const bool ready = on.try_now(op);

@@ -56,7 +56,7 @@ void evict_queue(poll_desc& desc) noexcept {
   while (first != nullptr) {
     io_op* op = first;
     first = op->queue_next;  // Read before the task may go on.
-    if (op->task->word.complete(parking_word::closed)) make_ready(*op->task, false);
+    if (op->task_->word.complete(parking_word::closed)) make_ready(*op->task_, false);
   }
 }
 
@@ -99,7 +99,7 @@ void shut_descriptor(poll_desc& desc) noexcept {
 std::string wrong_runtime_remedy(const io_op& op) {
   return "the handle belongs to runtime \"" + op.desc->table->owner() +
          "\", whose task awaited on it first; this task runs in \"" +
-         op.task->runtime->options.name + "\"";
+         op.task_->runtime->options.name + "\"";
 }
 
 descriptor::descriptor(descriptor&& other) noexcept
@@ -133,7 +133,6 @@ poll_desc* descriptor::attach(task_ctl& task, io_op& why) noexcept {
   if (desc != nullptr && desc->table != &task.runtime->descriptors) {
     why.wrong = io_op::fault::wrong_runtime;
     why.desc = desc;
-    why.task = &task;
     return nullptr;
   }
   return desc;

@@ -47,7 +47,7 @@ class native_vector {
   explicit native_vector(const io_op& op) noexcept {
     std::size_t skip = op.vec_offset;
     std::size_t count = 0;
-    for (std::size_t i = 0; i < op.vec_count && count < most; ++i) {
+    for (std::size_t i = 0; i < op.size && count < most; ++i) {
       if (op.vec[i].size > skip)
         parts_[count++] = {static_cast<char*>(op.vec[i].data) + skip, op.vec[i].size - skip};
       skip = 0;
@@ -175,13 +175,13 @@ bool consume(io_op& op, std::size_t moved) noexcept {
     return op.size == 0;
   }
   moved += op.vec_offset;
-  while (op.vec_count > 0 && moved >= op.vec->size) {
+  while (op.size > 0 && moved >= op.vec->size) {
     moved -= op.vec->size;
     ++op.vec;
-    --op.vec_count;
+    --op.size;
   }
   op.vec_offset = moved;
-  return op.vec_count == 0;
+  return op.size == 0;
 }
 
 step book_read(io_op& op, poll_desc& desc, std::int64_t n) noexcept {

@@ -91,7 +91,7 @@ bool must_end(io_op& op, task_ctl& task) noexcept {
 /// An empty write, an exact read of nothing and a read behind the end succeed without a call.
 bool has_nothing_to_do(io_op& op) noexcept {
   const bool writes = direction_of(op.kind) == direction::write && op.kind != io_kind::connect;
-  if ((writes || op.whole) && op.size == 0 && op.vec_count == 0) return true;
+  if ((writes || op.whole) && op.size == 0) return true;
   return ends_already(op, *op.desc);
 }
 
@@ -121,7 +121,8 @@ bool try_now(io_op& op, poll_desc& desc, bool first) noexcept {
 bool advance_readiness(io_op& op, task_ctl& task) noexcept {
   poll_desc& desc = *op.desc;
   netpoll::slot& slot = desc.at(direction_of(op.kind));
-  bool tried = std::exchange(op.tried, false);
+  bool tried = op.tried;
+  op.tried = false;
   for (;;) {
     if (must_end(op, task) || has_nothing_to_do(op)) return true;
     if (!tried && try_now(op, desc, false)) return true;
@@ -139,7 +140,8 @@ bool advance_readiness(io_op& op, task_ctl& task) noexcept {
 bool advance_completion(io_op& op, task_ctl& task) noexcept {
   poll_desc& desc = *op.desc;
   netpoll::slot& slot = desc.at(direction_of(op.kind));
-  if (std::exchange(op.armed_once, false)) {
+  if (op.armed_once) {
+    op.armed_once = false;
     slot.release(task);
     // A canceled completion has moved nothing; step 1 says why, or the operation starts again.
     if (op.result != -ECANCELED && book(op, desc, op.result) == step::final) return true;
@@ -147,7 +149,6 @@ bool advance_completion(io_op& op, task_ctl& task) noexcept {
   desc.drained_at(direction_of(op.kind)) = false;
   if (must_end(op, task) || has_nothing_to_do(op)) return true;
   op.armed_once = true;
-  op.task = &task;
   slot.prepare();
   slot.arm(task);
   backend_of(task).arm(op);
@@ -165,7 +166,6 @@ bool advance(operation& base, task_ctl& task, sched::processor&) noexcept {
     return true;
   }
   if (op.phase == io_op::state::fresh) {
-    op.task = &task;
     if (const taking now = take_or_queue(op); now != taking::holding) return now == taking::failed;
   }
   return task.runtime->completes ? advance_completion(op, task) : advance_readiness(op, task);
@@ -185,13 +185,12 @@ void refuse(operation& base, stop_reason why) noexcept { as_io(base).stopped = w
 
 const operation_type io_type{"io", advance, withdraw, refuse};
 
-bool io_try(io_op& op, descriptor& on, task_ctl& task) noexcept {
+bool io_try(io_op& op, task_ctl& task) noexcept {
   if (op.failed()) return true;  // The arguments made no sense.
-  poll_desc* desc = on.attach(task, op);
+  poll_desc* desc = op.handle->attach(task, op);
   if (desc == nullptr) return true;
   op.desc = desc;
   if (--task.budget < 0) return false;  // suspend() gives way first.
-  op.task = &task;
   if (const taking now = take_at_once(op); now != taking::holding) return now == taking::failed;
   if (must_end(op, task) || has_nothing_to_do(op)) return true;
   if (task.runtime->completes) return false;
@@ -221,7 +220,7 @@ void io_leave(io_op& op) noexcept {
         next->phase = io_op::state::holding;  // The direction stays taken; it is the next one's.
       }
     }
-    if (next != nullptr && next->task->word.complete()) make_ready(*next->task, false);
+    if (next != nullptr && next->task_->word.complete()) make_ready(*next->task_, false);
   }
   if (shut) shut_descriptor(desc);
 }

@@ -18,8 +18,8 @@
 //   0         -> task*     the holder waits                        (join_op)
 //   0         -> parker*+1 a thread waits                          (block_thread)
 //   task*     -> 0         the waiting was cancelled
-//   0         -> detached  the handle went first: the end frees the frame
-//   any       -> done      the task has ended; a waiter is woken. Then the holder frees the frame.
+//   0         -> detached  the handle went first: the end frees the root
+//   any       -> done      the task has ended; a waiter is woken. Then the holder frees the root.
 // Two parties, so no count: whoever comes second frees. Orders: the end's exchange releases the
 // result and acquires a waiter's frame; the waiter's exchange does the reverse (acq_rel on both).
 //
@@ -28,7 +28,7 @@
 //   2. the task leaves its group: the last access to the group, which may be gone right after
 //   3. the join word; a supervised failure that nobody can join any more is reported
 //   4. the waiter of the group, if this was the last of it, goes on
-// Callable and arguments were gone before 1, when the body ended.
+// Coroutine, callable and arguments were gone before 1 (root.hpp).
 
 namespace cove::detail {
 namespace {
@@ -69,23 +69,22 @@ void free_root(task_ctl& task) noexcept {
   // The group may be gone; what the task owes it carries itself.
   if (task.failure && task.owed) report_failure(task, task.sink);
   if (task.sink != nullptr) task.sink->release();
-  task.root.destroy();
+  task.type->destroy(task);
 }
 
 }  // namespace
 
-void root_base::unhandled_exception() noexcept {
-  control_.failure = std::current_exception();
-  control_.unwound = is_unwinding(control_.failure);
+void root_base::fail(std::exception_ptr why) noexcept {
+  failure = std::move(why);
+  unwound = is_unwinding(failure);
 }
 
-void root_ended(task_ctl& task) noexcept { sched::this_machine()->finished = &task; }
-
-void check_start() {
-  task_ctl& task = *current_task();
-  if (const stop_reason why = chain_reason(task); why != stop_reason::none)
+void root_base::check_start() const {
+  if (const stop_reason why = chain_reason(*this); why != stop_reason::none)
     throw_stopped(why, "start");
 }
+
+void body_ended(task_ctl& task) noexcept { sched::this_machine()->finished = &task; }
 
 bool start_root(task_group& group, task_ctl& task) noexcept {
   runtime_state& runtime = *group.runtime;
@@ -94,7 +93,7 @@ bool start_root(task_group& group, task_ctl& task) noexcept {
   if (m != nullptr && m->current != nullptr && m->current->runtime == &runtime)
     task.parent_id = m->current->id;
   if (!adopt(group, task)) return false;
-  const sched::runtime_entry entry(runtime.scheduler);
+  const sched::runtime_entry entry(runtime.scheduler, m);
   if (entry.p() != nullptr) {
     sched::counters::add(entry.p()->count.spawned);
     runtime.scheduler.ready_on(*entry.p(), task, sched::placement::next);
@@ -113,10 +112,11 @@ task_group& current_root_group() {
   return task->runtime->root;
 }
 
-void finish_task(task_ctl& task) noexcept {
+void finish_task(task_ctl& task, sched::processor& p) noexcept {
   task_group& group = *task.group;
   if (task.failure) route_failure(task, group);
-  sched::counters::add(sched::this_machine()->p->count.finished);
+  sched::counters::add(p.count.finished);
+  sched::scheduler& scheduler = task.runtime->scheduler;
   task_ctl* owner = disown(group, task);
   const std::uintptr_t holder =
       task.join.exchange(task_ctl::joined_done, std::memory_order_acq_rel);
@@ -126,9 +126,11 @@ void finish_task(task_ctl& task) noexcept {
     reinterpret_cast<sched::parker*>(holder - 1)->unpark();
   } else if (holder != 0) {
     auto* joiner = reinterpret_cast<task_ctl*>(holder);
+    // The joiner may be a task of another runtime.
     if (joiner->word.complete()) make_ready(*joiner, true);
   }
-  if (owner != nullptr && owner->word.complete()) make_ready(*owner, true);
+  if (owner != nullptr && owner->word.complete())
+    scheduler.ready_on(p, *owner, sched::placement::next);
 }
 
 void drop_root(task_ctl& task) noexcept {

@@ -46,7 +46,7 @@ struct runtime_state {
 };
 
 /// The task has come to its end; called by the worker that ran it, outside of any coroutine.
-void finish_task(task_ctl& task) noexcept;
+void finish_task(task_ctl& task, sched::processor& p) noexcept;
 
 /// The tasks of a runtime that have not ended, one a line, indented by group.
 std::string report_tasks(runtime_state& state);

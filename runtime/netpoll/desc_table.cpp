@@ -31,6 +31,7 @@ poll_desc* desc_table::take() noexcept {
     if (free_ == nullptr && !grow()) return nullptr;
     desc = free_;
     free_ = desc->next_free;
+    desc->queue_last = nullptr;
     ++out_;
   }
   desc->table = this;

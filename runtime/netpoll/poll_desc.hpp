@@ -44,7 +44,10 @@ struct poll_desc {
   // Accept and datagram receive queue in order: tasks that wait for the read direction.
   detail::spin_lock queue_lock;
   detail::io_op* queue_first = nullptr;
-  detail::io_op* queue_last = nullptr;
+  union {
+    detail::io_op* queue_last = nullptr;
+    poll_desc* next_free;  ///< Not open: under the table's lock.
+  };
 
   // Constant while open.
   int fd = -1;
@@ -52,9 +55,6 @@ struct poll_desc {
   bool completes = false;  ///< Watched by a completion backend.
   bool stream = false;     ///< A short read or write means drained (TCP only).
   desc_table* table = nullptr;
-
-  // Under the table's lock.
-  poll_desc* next_free = nullptr;
 
   slot& at(direction d) noexcept { return slots[static_cast<unsigned>(d)]; }
   bool& drained_at(direction d) noexcept { return drained[static_cast<unsigned>(d)]; }

@@ -26,8 +26,8 @@
 // again; if it was asked to end meanwhile it makes none, but then the next operation does.
 //
 // An event that finds ready leaves it, by a load alone. If the holder stores nil just then, is the
-// event lost? Either the holder's system call sees what the event was about. Or it came first, under
-// the kernel's locks, so the holder's store came before the event, and the load sees it.
+// event lost? Either the holder's system call sees what the event was about. Or that call came
+// first, under the kernel's locks; then the store came before the event, and the load sees it.
 
 namespace cove::netpoll {
 

@@ -4,6 +4,7 @@
 #include "sched/scheduler.hpp"
 #include "state.hpp"
 
+#include <cove/runtime/detail/root.hpp>
 #include <cove/runtime/detail/suspend.hpp>
 
 // Between "popped from a queue" and "resumed". Every way out of a wait comes through here, and so
@@ -94,11 +95,17 @@ void resume(machine& m, task_ctl& task) noexcept {
   m.current = &task;
   task.waits.store(nullptr, std::memory_order_relaxed);
   std::coroutine_handle<> next = task.leaf;
-  do {
-    m.bounce = nullptr;
-    next.resume();
-    next = m.bounce;  // Set only while the task is still ours.
-  } while (next);
+  if (!next && !(next = task.type->begin(task))) {
+    m.finished = &task;
+  } else {
+    do {
+      m.bounce = nullptr;
+      next.resume();
+      next = m.bounce;  // Set only while the task is still ours.
+    } while (next);
+    // Only now is the task known to be still here.
+    if (m.finished != nullptr) task.type->end(task);
+  }
   m.current = nullptr;
 }
 
@@ -109,7 +116,7 @@ void dispatch(machine& m, task_ctl& task) noexcept {
   resume(m, task);
   if (task_ctl* finished = m.finished; finished != nullptr) {
     m.finished = nullptr;
-    detail::finish_task(*finished);
+    detail::finish_task(*finished, *m.p);
   }
 }
 

@@ -15,8 +15,9 @@ namespace cove::sched {
 /// day: through the global queue, to a worker that has one.
 class runtime_entry {
  public:
-  explicit runtime_entry(scheduler& s) noexcept {
-    machine* m = this_machine();
+  explicit runtime_entry(scheduler& s) noexcept : runtime_entry(s, this_machine()) {}
+  /// For who has just asked which machine this is.
+  runtime_entry(scheduler& s, machine* m) noexcept {
     if (m == nullptr || &m->owner != &s) return;
     p_ = m->p;
     if (s.settings().entry_without_p != 0 && m->draw() % s.settings().entry_without_p == 0)

@@ -309,8 +309,8 @@ void fake_backend::deliver(round_view& view, detail::task_list& ready) {
   table_.erase(table_.begin() + static_cast<std::ptrdiff_t>(kept), table_.end());
   std::shuffle(view.due.begin(), view.due.end(), random_);
   for (const entry& answer : view.due) {
-    answer.op->result = answer.result;
-    detail::task_ctl& task = *answer.op->task;
+    answer.op->result = static_cast<std::int32_t>(answer.result);
+    detail::task_ctl& task = *answer.op->task_;
     // From here on the operation belongs to its task again, and may be gone.
     if (task.word.complete()) ready.push(task);
   }

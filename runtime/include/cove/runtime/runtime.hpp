@@ -198,10 +198,11 @@ int run_with(runtime_options options, F&& f, Args&&... args) {
 template <class T>
 T runtime::wait_for_root(join_handle<T>& handle) {
   refuse_inside_task();
-  auto frame = handle.frame();
-  if (!frame) detail::throw_error(std::make_error_code(std::errc::operation_canceled), "wait");
-  block_thread(frame.promise().control_);
-  return frame.promise().take();
+  detail::root<T>* root = handle.root();
+  if (root == nullptr)
+    detail::throw_error(std::make_error_code(std::errc::operation_canceled), "wait");
+  block_thread(*root);
+  return root->take();
 }
 
 }  // namespace cove

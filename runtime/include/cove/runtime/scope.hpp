@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/runtime/detail/coroutine_templates.hpp>
 #include <cove/runtime/spawn.hpp>
 
 namespace cove {

@@ -39,11 +39,11 @@ template <class T = void>
 class join_handle {
  public:
   join_handle() noexcept = default;
-  join_handle(join_handle&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+  join_handle(join_handle&& other) noexcept : root_(std::exchange(other.root_, nullptr)) {}
   join_handle& operator=(join_handle&& other) noexcept {
     if (this != &other) {
       detach();
-      frame_ = std::exchange(other.frame_, nullptr);
+      root_ = std::exchange(other.root_, nullptr);
     }
     return *this;
   }
@@ -51,43 +51,42 @@ class join_handle {
 
   /// Lets the task go on by itself; a failure goes to the handler of its supervisor.
   void detach() noexcept {
-    if (frame_) detail::drop_root(std::exchange(frame_, nullptr).promise().control_);
+    if (root_ != nullptr) detail::drop_root(*std::exchange(root_, nullptr));
   }
 
   /// Asks the task to end: its current or next await throws canceled. Does not wait.
   void cancel() noexcept {
-    if (!frame_) return;
+    if (root_ == nullptr) return;
     detail::task_list woken;
-    detail::trigger(frame_.promise().control_.own, detail::stop_reason::canceled, woken);
+    detail::trigger(root_->own, detail::stop_reason::canceled, woken);
     detail::make_ready(woken);
   }
 
   /// Has the task ended? Awaiting would not wait.
   bool done() const noexcept {
     // acquire: the result was written before.
-    return !frame_ || frame_.promise().control_.join.load(std::memory_order_acquire) ==
-                          detail::task_ctl::joined_done;
+    return root_ == nullptr ||
+           root_->join.load(std::memory_order_acquire) == detail::task_ctl::joined_done;
   }
 
   /// The task's number within its runtime; 0 for an empty handle.
-  std::uint64_t id() const noexcept { return frame_ ? frame_.promise().control_.id : 0; }
+  std::uint64_t id() const noexcept { return root_ != nullptr ? root_->id : 0; }
 
   /// Awaits the end without throwing what the system reports; see task::as_result().
   auto as_result() noexcept { return detail::join_result_awaiter<T>(*this); }
 
-  /// Not for users: the frame, for awaiters.
-  std::coroutine_handle<detail::root_promise<T>> frame() const noexcept { return frame_; }
-  explicit join_handle(std::coroutine_handle<detail::root_promise<T>> frame) noexcept
-      : frame_(frame) {}
+  /// Not for users: the root, for awaiters.
+  detail::root<T>* root() const noexcept { return root_; }
+  explicit join_handle(detail::root<T>* made) noexcept : root_(made) {}
 
  private:
   friend class detail::join_awaiter<T>;
   friend class detail::join_result_awaiter<T>;
-  std::coroutine_handle<detail::root_promise<T>> frame_;
+  detail::root<T>* root_ = nullptr;
 };
 
 /// Starts `f(args...)` as a task of its own under the runtime's supervisor, and gives the handle to
-/// wait for it. The callable and its arguments are copied or moved into the task's frame and are
+/// wait for it. The callable and its arguments are copied or moved into the task and are
 /// gone when it ends; capturing lambdas are safe here.
 ///
 /// Errors:    error if the calling thread runs no cove task (use runtime::spawn there).

@@ -13,6 +13,8 @@ template <class T>
 class child_awaiter;
 template <class T>
 class child_result_awaiter;
+template <class T>
+class root_body;
 
 }  // namespace detail
 
@@ -68,6 +70,7 @@ class [[nodiscard]] task {
   friend promise_type;
   friend class detail::child_awaiter<T>;
   friend class detail::child_result_awaiter<T>;
+  friend class detail::root_body<T>;
   friend class detail::promise_base;
 
   explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
@@ -77,12 +80,18 @@ class [[nodiscard]] task {
 
 namespace detail {
 
+/// The outermost coroutine of a task has come to its end; the worker does the rest from its loop.
+void body_ended(task_ctl& task) noexcept;
+
 struct final_awaiter {
   bool await_ready() noexcept { return false; }
   template <class Promise>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
     promise_base& promise = self.promise();
-    return transfer(*promise.ctl_, promise.continuation_);
+    if (promise.continuation_) [[likely]]
+      return transfer(*promise.ctl_, promise.continuation_);
+    body_ended(*promise.ctl_);
+    return std::noop_coroutine();
   }
   void await_resume() noexcept {}
 };
@@ -155,6 +164,34 @@ class child_result_awaiter : public awaitable_base {
 
  private:
   task<T> child_;
+};
+
+/// The outermost coroutine of a spawned task, in its root. Nobody awaits it: its continuation is
+/// null, and so its end is the task's.
+template <class T>
+class root_body {
+ public:
+  root_body() noexcept = default;
+  root_body(const root_body&) = delete;
+  root_body& operator=(const root_body&) = delete;
+  ~root_body() { reset(); }
+
+  void adopt(task<T> body, task_ctl& control) noexcept {
+    COVE_CHECK(body.frame_ && !body.frame_.done(),
+               "spawned a task that was moved from, or awaited before");
+    frame_ = std::exchange(body.frame_, nullptr);
+    promise_base& promise = frame_.promise();
+    promise.ctl_ = &control;
+    control.place.store(promise.place_, std::memory_order_relaxed);
+    control.where.store(promise.place_, std::memory_order_relaxed);
+  }
+  std::coroutine_handle<task_promise<T>> frame() const noexcept { return frame_; }
+  void reset() noexcept {
+    if (frame_) std::exchange(frame_, nullptr).destroy();
+  }
+
+ private:
+  std::coroutine_handle<task_promise<T>> frame_;
 };
 
 template <class U>

@@ -12,20 +12,17 @@ using cove::detail::io_kind;
 
 /// An operation on a descriptor. Refers to the descriptor object until it starts, to the poll
 /// descriptor from then on.
-class io_awaiter : public cove::detail::awaitable_base, public cove::detail::io_op {
+class io_awaiter : public cove::detail::io_op {
  public:
-  io_awaiter(cove::detail::descriptor& on, io_kind what) noexcept : io_op(what), on_(&on) {}
-  io_awaiter(io_awaiter&& other) noexcept : io_op(static_cast<io_op&&>(other)), on_(other.on_) {}
+  io_awaiter(cove::detail::descriptor& on, io_kind what) noexcept : io_op(&on, what) {}
+  io_awaiter(io_awaiter&&) noexcept = default;
   ~io_awaiter() { io_leave(*this); }
 
-  bool await_ready() noexcept { return io_try(*this, *on_, *task_); }
+  bool await_ready() noexcept { return io_try(*this, *task_); }
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
     return cove::detail::suspend(*task_, *this, self);
   }
-
- private:
-  cove::detail::descriptor* on_;
 };
 
 /// Throws what `op` reports, as io_error.
@@ -138,12 +135,12 @@ Operation make_vectored(cove::detail::descriptor& on, io_kind what, std::span<co
   static_assert(sizeof(Buffer) == sizeof(cove::detail::io_vec));
   Operation op(on, what, name);
   op.vec = reinterpret_cast<const cove::detail::io_vec*>(buffers.data());
-  op.vec_count = buffers.size();
+  op.size = buffers.size();
   op.whole = whole;
   std::size_t total = 0;
   for (const Buffer& part : buffers) total += part.size;
   if (total == 0) {
-    op.vec_count = 0;
+    op.size = 0;
     if (what == io_kind::read_v && !whole) op.wrong = cove::detail::io_op::fault::invalid;
   }
   return op;

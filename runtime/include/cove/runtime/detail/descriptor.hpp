@@ -10,7 +10,7 @@ namespace cove::detail {
 class descriptor;
 
 /// How an awaitable of the library drives its operation; io_op.cpp.
-bool io_try(io_op& op, descriptor& on, task_ctl& task) noexcept;
+bool io_try(io_op& op, task_ctl& task) noexcept;
 /// The result was taken: the direction is free again.
 void io_leave(io_op& op) noexcept;
 /// What the operation reports; a zero code for success.

@@ -8,13 +8,16 @@
 
 // The one operation that all input and output is made of. It lives in the awaiting frame. A
 // readiness backend lets the worker repeat the system call (`perform`) until it has an answer; a
-// completion backend gives it to the kernel and keeps what the kernel needs in `backend_storage`.
+// completion backend gives it to the kernel, and keeps for itself what the kernel needs meanwhile.
+// Every connection that waits holds one, so it is kept small.
 
 namespace cove::netpoll {
 struct poll_desc;
 }
 
 namespace cove::detail {
+
+class descriptor;
 
 enum class io_kind : std::uint8_t {
   read,     ///< recv into buffer
@@ -36,62 +39,60 @@ struct io_vec {
 
 extern const operation_type io_type;
 
-struct io_op : operation {
-  explicit io_op(io_kind what) noexcept : operation(io_type), kind(what) {}
+struct io_op : awaitable_base, operation {
+  io_op(descriptor* where, io_kind what) noexcept : operation(io_type), kind(what), handle(where) {}
   /// Before its start only: the same operation at another place.
   io_op(io_op&& other) noexcept
       : operation(io_type),
         kind(other.kind),
         whole(other.whole),
         queues(other.queues),
-        buffer(other.buffer),
-        size(other.size),
-        vec(other.vec),
-        vec_count(other.vec_count),
-        wrong(other.wrong) {
+        wrong(other.wrong),
+        handle(other.handle),
+        size(other.size) {
     name = other.name;
-    COVE_ASSERT(other.phase == state::fresh && other.desc == nullptr);
+    if (vectored())
+      vec = other.vec;
+    else
+      buffer = other.buffer;
+    COVE_ASSERT(other.phase == state::fresh);
   }
 
   /// no direction needed yet -> queued for it -> holds it -> result taken
   enum class state : std::uint8_t { fresh, queued, holding, left };
+  /// What was wrong with it, if no call was to blame.
+  enum class fault : std::uint8_t { none, busy, unexpected_end, wrong_runtime, invalid, no_memory };
 
   io_kind kind;
   state phase = state::fresh;
-  bool whole = false;       ///< Goes on until all of the buffer has moved.
-  bool queues = false;      ///< Waits for the direction instead of failing when it is taken.
-  bool tried = false;       ///< The first try was made, or is to be left out.
-  bool armed_once = false;  ///< Was given to a completion backend; `result` is its answer.
-  netpoll::poll_desc* desc = nullptr;
-  task_ctl* task = nullptr;
+  bool whole : 1 = false;       ///< Goes on until all of the buffer has moved.
+  bool queues : 1 = false;      ///< Waits for the direction instead of failing when it is taken.
+  bool tried : 1 = false;       ///< The first try was made, or is to be left out.
+  bool armed_once : 1 = false;  ///< Was given to a completion backend; `result` is its answer.
 
-  void* buffer = nullptr;                   ///< The bytes that are next; for borrow, the lease's.
-  std::size_t size = 0;                     ///< How many.
-  const io_vec* vec = nullptr;              ///< Vectored: the buffers that are next, and
-  std::size_t vec_count = 0;                ///< how many;
-  std::size_t vec_offset = 0;               ///< the first one from here on.
-  std::size_t transferred = 0;              ///< Bytes moved so far.
-  std::int64_t result = 0;                  ///< Completion backends: bytes, descriptor, or -errno.
-  int fd = -1;                              ///< accept: the new descriptor.
-  int error = 0;                            ///< errno of the final result, 0 if none,
-  stop_reason stopped = stop_reason::none;  ///< or why it was broken off,
-  /// or what was wrong with it.
-  enum class fault : std::uint8_t {
-    none,
-    busy,
-    unexpected_end,
-    wrong_runtime,
-    invalid,
-    no_memory
-  } wrong = fault::none;
+  // The final result, unless it was a success.
+  stop_reason stopped = stop_reason::none;  ///< Why it was broken off,
+  fault wrong = fault::none;                ///< or what was wrong with it,
+  int error = 0;                            ///< or errno.
 
-  io_op* queue_next = nullptr;  ///< Under the poll descriptor's queue_lock.
+  union {
+    std::int32_t result = -1;  ///< Completion backends: bytes, descriptor, or -errno.
+    int fd;  ///< accept: the new descriptor, once it is final; -1 if there is none.
+  };
+  union {
+    descriptor* handle;        ///< Until it starts;
+    netpoll::poll_desc* desc;  ///< from then on.
+  };
+  union {
+    void* buffer = nullptr;  ///< The bytes that are next; for borrow, the lease's.
+    const io_vec* vec;       ///< Vectored: the buffers that are next.
+    io_op* queue_next;       ///< accept: under the poll descriptor's queue_lock.
+  };
+  std::size_t size = 0;         ///< How many bytes, or buffers.
+  std::size_t vec_offset = 0;   ///< Vectored: the first buffer from here on.
+  std::size_t transferred = 0;  ///< Bytes moved so far.
 
   bool vectored() const noexcept { return kind == io_kind::read_v || kind == io_kind::write_v; }
-
-  /// What a completion backend needs: the system's structure is constructed here.
-  alignas(16) std::byte backend_storage[64];
-
   bool failed() const noexcept {
     return error != 0 || stopped != stop_reason::none || wrong != fault::none;
   }

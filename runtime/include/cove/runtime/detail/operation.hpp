@@ -19,6 +19,11 @@ enum class stop_reason : std::uint8_t { none = 0, closed, canceled, deadline };
 
 struct operation;
 
+/// What a task awaits is told which task that is.
+struct awaitable_base {
+  task_ctl* task_ = nullptr;
+};
+
 /// The moves of one kind of operation. All run on the worker that owns the task, with a processor.
 struct operation_type {
   /// For people who ask a hanging program why: "read", "sleep", "join".

@@ -1,109 +1,143 @@
 #pragma once
 
-#include <cove/runtime/detail/coroutine_templates.hpp>
 #include <cove/runtime/task.hpp>
 
-#include <optional>
 #include <tuple>
 
-// The root of a spawned task: a frame that holds the control block, the callable and its arguments,
-// and awaits what the callable returns.
+// The root of a spawned task: an object, no coroutine, with the control block, the callable and its
+// arguments, and the coroutine that the callable gave. Being no coroutine it costs no frame of its
+// own to resume and no more memory than it has members: a server has one for each connection.
+//
+//   begin    the worker calls the callable and resumes what that gave
+//   end      the coroutine has come to its end: its outcome moves into the root; the coroutine, the
+//            callable and the arguments go, in this order
+//   destroy  whoever comes second, the end of the task or that of its handle (spawn.cpp)
+//
+// begin and end run as the task, so destructors in there may ask who they are.
 
 namespace cove::detail {
 
-/// The promise of every root; what does not depend on the result type.
-class root_base : public promise_base {
+/// The moves of one kind of root.
+struct root_type {
+  /// The coroutine to resume; null if the task ended before it had one.
+  std::coroutine_handle<> (*begin)(task_ctl& task) noexcept;
+  void (*end)(task_ctl& task) noexcept;
+  void (*destroy)(task_ctl& task) noexcept;
+};
+
+/// What does not depend on types: the memory, and where a failure goes.
+class root_base : public task_ctl {
  public:
-  root_base() noexcept { ctl_ = &control_; }
-
-  void unhandled_exception() noexcept;
-
-  task_ctl control_;
-};
-
-template <class T>
-struct root_promise;
-
-/// What make_root gives: the frame, not yet started.
-template <class T>
-struct root {
-  using promise_type = root_promise<T>;
-  std::coroutine_handle<promise_type> frame;
-};
-
-/// Tells the worker that the task has come to its end; the worker does the rest from its loop.
-void root_ended(task_ctl& task) noexcept;
-
-struct root_final_awaiter {
-  bool await_ready() noexcept { return false; }
-  template <class Promise>
-  void await_suspend(std::coroutine_handle<Promise> self) noexcept {
-    root_ended(self.promise().control_);
+  static void* operator new(std::size_t bytes) { return frame_allocate(bytes); }
+  static void operator delete(void* root, std::size_t bytes) noexcept { frame_free(root, bytes); }
+  // What asks for more than the usual alignment goes to the general allocator.
+  static void* operator new(std::size_t bytes, std::align_val_t alignment) {
+    return ::operator new(bytes, alignment);
   }
-  void await_resume() noexcept {}
-};
-
-template <class T>
-struct root_promise : root_base, returning<T> {
-  root<T> get_return_object() noexcept {
-    return {std::coroutine_handle<root_promise>::from_promise(*this)};
-  }
-  root_final_awaiter final_suspend() noexcept { return {}; }
-
-  /// The root awaits one thing, what was spawned: reports name that.
-  template <class U>
-  auto await_transform(task<U>&& child) noexcept {
-    control_.place.store(child.place(), std::memory_order_relaxed);
-    return promise_base::await_transform(std::move(child), child.place());
+  static void operator delete(void* root, std::size_t, std::align_val_t alignment) noexcept {
+    ::operator delete(root, alignment);
   }
 
+ protected:
+  explicit root_base(const root_type& chosen) noexcept { type = &chosen; }
+
+  /// Throws if the task was asked to end before it began.
+  void check_start() const;
+  /// What was thrown is the task's outcome.
+  void fail(std::exception_ptr why) noexcept;
+};
+
+/// A root as its handle knows it: with the task's value.
+template <class T>
+class root : public root_base {
+ public:
+  /// Holder of the handle, once the task has ended.
   T take() {
-    if (control_.failure) std::rethrow_exception(std::exchange(control_.failure, nullptr));
-    return this->take_value();
+    if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
+    return outcome_.take_value();
   }
+
+ protected:
+  using root_base::root_base;
+
+  void keep_outcome(task_promise<T>& from) {
+    if constexpr (std::is_void_v<T>)
+      from.take();
+    else
+      outcome_.return_value(from.take());
+  }
+
+ private:
+  returning<T> outcome_;
 };
 
-/// Throws if the task was cancelled before it began.
-void check_start();
-
-/// A callable with its arguments, gone when the body ends, whoever still holds the frame.
+/// A callable with its arguments, gone when the body ends, whoever still holds the root.
 template <class F, class... Args>
 class held_call {
  public:
   template <class G, class... Given>
-  explicit held_call(std::in_place_t, G&& f, Given&&... args)
-      : parts_(std::in_place, std::forward<G>(f), std::forward<Given>(args)...) {}
+  explicit held_call(G&& f, Given&&... args)
+      : parts_(std::forward<G>(f), std::forward<Given>(args)...) {}
 
   decltype(auto) operator()() {
     return std::apply(
         [](F& f, Args&... args) -> decltype(auto) { return std::move(f)(std::move(args)...); },
-        *parts_);
+        parts_);
   }
-  void reset() noexcept { parts_.reset(); }
 
  private:
-  std::optional<std::tuple<F, Args...>> parts_;
+  std::tuple<F, Args...> parts_;
 };
 
-template <class Call>
-class reset_at_end {
- public:
-  explicit reset_at_end(Call& call) noexcept : call_(call) {}
-  reset_at_end(const reset_at_end&) = delete;
-  ~reset_at_end() { call_.reset(); }
-
- private:
-  Call& call_;
-};
-
-COVE_COROUTINE_TEMPLATES_BEGIN
 template <class T, class Call>
-root<T> make_root(Call call) {
-  const reset_at_end<Call> ending(call);
-  check_start();
-  co_return co_await call();
-}
-COVE_COROUTINE_TEMPLATES_END
+class root_of final : public root<T> {
+ public:
+  template <class... Parts>
+  explicit root_of(Parts&&... parts) : root<T>(moves), call_(std::forward<Parts>(parts)...) {}
+  ~root_of() { drop_call(); }
+  root_of(const root_of&) = delete;
+  root_of& operator=(const root_of&) = delete;
+
+ private:
+  static root_of& of(task_ctl& task) noexcept { return static_cast<root_of&>(task); }
+
+  static std::coroutine_handle<> begin(task_ctl& task) noexcept {
+    root_of& self = of(task);
+    try {
+      self.check_start();
+      self.body_.adopt(self.call_(), task);
+      return self.body_.frame();
+    } catch (...) {
+      self.fail(std::current_exception());
+    }
+    self.drop_call();
+    return {};
+  }
+
+  static void end(task_ctl& task) noexcept {
+    root_of& self = of(task);
+    try {
+      self.keep_outcome(self.body_.frame().promise());
+    } catch (...) {
+      self.fail(std::current_exception());
+    }
+    self.body_.reset();
+    self.drop_call();
+  }
+
+  static void destroy(task_ctl& task) noexcept { delete &of(task); }
+
+  void drop_call() noexcept {
+    if (std::exchange(this->holds_call, false)) call_.~Call();
+  }
+
+  static constexpr root_type moves{begin, end, destroy};
+
+  root_body<T> body_;
+  union {
+    Call call_;  ///< While `holds_call`; an optional would need room for its own flag.
+  };
+};
 
 /// What `f(args...)` yields: the T of its task<T>.
 template <class F, class... Args>
@@ -121,7 +155,7 @@ bool start_root(task_group& group, task_ctl& task) noexcept;
 /// The group that spawn() uses: the runtime's own, of the task that runs. Throws outside of one.
 task_group& current_root_group();
 
-/// A join handle goes: the task is on its own, or its frame is freed.
+/// A join handle goes: the task is on its own, or its root is freed.
 void drop_root(task_ctl& task) noexcept;
 
 }  // namespace cove::detail

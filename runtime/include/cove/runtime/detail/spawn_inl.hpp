@@ -8,12 +8,10 @@ template <class T>
 class join_awaiter : public awaitable_base, public join_op {
  public:
   explicit join_awaiter(join_handle<T>& handle, task_ctl* task = nullptr) noexcept
-      : awaitable_base{task},
-        join_op(handle.frame_ ? &handle.frame_.promise().control_ : nullptr),
-        frame_(handle.frame_) {}
+      : awaitable_base{task}, join_op(handle.root_), root_(handle.root_) {}
   /// Before its start only.
   join_awaiter(join_awaiter&& other) noexcept
-      : awaitable_base{other.task_}, join_op(other.target), frame_(other.frame_) {}
+      : awaitable_base{other.task_}, join_op(other.target), root_(other.root_) {}
 
   bool await_ready() const noexcept { return false; }
   template <class Promise>
@@ -22,11 +20,11 @@ class join_awaiter : public awaitable_base, public join_op {
   }
   T await_resume() {
     if (refused) throw_error(refused, "join");
-    return frame_.promise().take();
+    return root_->take();
   }
 
  protected:
-  std::coroutine_handle<root_promise<T>> frame_;
+  root<T>* root_;
 };
 
 template <class T>
@@ -38,10 +36,10 @@ class join_result_awaiter : public join_awaiter<T> {
     if (this->refused) return this->refused;
     try {
       if constexpr (std::is_void_v<T>) {
-        this->frame_.promise().take();
+        this->root_->take();
         return {};
       } else {
-        return this->frame_.promise().take();
+        return this->root_->take();
       }
     } catch (const std::system_error& failure) {
       return failure.code();
@@ -66,17 +64,13 @@ join_handle<spawned_value<F, Args...>> spawn_into(task_group& group, bool termin
                                                   Args&&... args) {
   using value = spawned_value<F, Args...>;
   using call = held_call<std::decay_t<F>, std::decay_t<Args>...>;
-  auto made =
-      make_root<value>(call(std::in_place, std::forward<F>(f), std::forward<Args>(args)...));
-  task_ctl& control = made.frame.promise().control_;
-  control.root = made.frame;
-  control.leaf = made.frame;
-  control.terminates = terminates;
-  if (!start_root(group, control)) {
-    made.frame.destroy();
+  auto* made = new root_of<value, call>(std::forward<F>(f), std::forward<Args>(args)...);
+  made->terminates = terminates;
+  if (!start_root(group, *made)) {
+    delete made;
     return {};
   }
-  return join_handle<value>(made.frame);
+  return join_handle<value>(made);
 }
 
 }  // namespace cove::detail

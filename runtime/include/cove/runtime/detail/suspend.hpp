@@ -16,15 +16,12 @@
 namespace cove::detail {
 
 /// Ready operations a task may complete before it gives way to others.
-inline constexpr std::int32_t ready_budget = 128;
+inline constexpr std::int16_t ready_budget = 128;
 /// Transfers between frames before the stack is unwound, where a transfer may cost stack.
-inline constexpr std::int32_t hop_budget = 64;
+inline constexpr std::int16_t hop_budget = 64;
 
 /// What a cove task can await: library types only. Anything else would be resumed by a stranger, on
 /// a thread that is no worker.
-struct awaitable_base {
-  task_ctl* task_ = nullptr;
-};
 template <class A>
 concept library_awaitable = std::derived_from<std::remove_cvref_t<A>, awaitable_base>;
 

@@ -13,8 +13,8 @@
 
 // The control block of a task and the tree it stands in.
 //
-// A task is a chain of coroutine frames with one control block, in the frame of its root. The block
-// is what run queues link, what parks and what is cancelled.
+// A task is a chain of coroutine frames with one control block, in its root (root.hpp). The block is
+// what run queues link, what parks and what is cancelled.
 //
 // Cancellation is a request that travels down a tree and is read from inside out. Every task
 // carries a chain of cancel scopes: the timeouts it is inside of, the groups it has opened, its own
@@ -25,6 +25,7 @@
 
 namespace cove::detail {
 
+struct root_type;
 struct runtime_state;
 struct task_group;
 struct failure_sink;
@@ -56,50 +57,61 @@ struct task_list {
 };
 
 struct task_ctl {
+  // The first cache line is what every suspension and resumption touches.
+
   // Whoever owns the task: the worker that runs it, or the queue that it is in.
   task_ctl* next = nullptr;
-  std::coroutine_handle<> leaf;
+  std::coroutine_handle<> leaf;  ///< What to resume; null before it began.
   operation* op = nullptr;
-  cancel_scope* scopes = nullptr;
   std::int64_t deadline_ns = never_ns;  ///< Earliest of the chain, up to a shield.
-  std::int32_t hops = 0;                ///< Transfers left before the stack is unwound.
-  std::int32_t budget = 0;              ///< Ready operations left before it must give way.
+  std::int16_t hops = 0;                ///< Transfers left before the stack is unwound.
+  std::int16_t budget = 0;              ///< Ready operations left before it must give way.
+  // The task itself; whoever holds its handle once it has ended. They stand here for the room.
+  bool unwound = false;  ///< `failure` is only a request passing through.
+  bool owed = false;  ///< Nobody has heard of `failure` yet: a supervised task that can be joined.
+  bool terminates = false;  ///< spawn_detached: a failure nobody handles ends the process.
+  bool holds_call = true;   ///< The root still has its callable and arguments.
 
   // Any thread.
   parking_word word;
-  /// 0 running | joined_done | joined_detached | task_ctl* of the task that waits | parker* + 1.
-  std::atomic<std::uintptr_t> join{0};
   spin_lock tree_lock;
 
-  // Under tree_lock: the groups this task has open, innermost first.
-  task_group* groups = nullptr;
+  // Written by the task, read by whoever makes a report: relaxed, each for itself.
+  std::atomic<const char*> waits{nullptr};  ///< What it waits for; null while it runs.
+  std::atomic<std::source_location> where;  ///< The await that it stands at, or stood at last.
+
+  // Constant after construction.
+  runtime_state* runtime = nullptr;
+  task_group* group = nullptr;
+
+  // Any thread.
+  /// 0 running | joined_done | joined_detached | task_ctl* of the task that waits | parker* + 1.
+  std::atomic<std::uintptr_t> join{0};
+
+  // Whoever owns the task.
+  cancel_scope* scopes = nullptr;
+  /// The task's own scope: what join_handle::cancel() triggers.
+  cancel_scope own;
 
   // Under the lock of `group`.
   task_ctl* previous_sibling = nullptr;
   task_ctl* next_sibling = nullptr;
 
+  // Under tree_lock: the groups this task has open, innermost first.
+  task_group* groups = nullptr;
+
   // Constant after construction.
-  runtime_state* runtime = nullptr;
-  task_group* group = nullptr;
-  std::coroutine_handle<> root;
+  const root_type* type = nullptr;
   std::uint64_t id = 0;
   std::uint64_t parent_id = 0;
-  bool terminates = false;  ///< spawn_detached: a failure nobody handles ends the process.
+  std::atomic<std::source_location> place;  ///< The coroutine that was spawned; for reports.
 
-  // Written by the task, read by whoever makes a report: relaxed, each for itself.
-  std::atomic<std::source_location> place;  ///< The coroutine that was spawned.
-  std::atomic<std::source_location> where;  ///< The await that it stands at, or stood at last.
-  std::atomic<const char*> waits{nullptr};  ///< What it waits for; null while it runs.
-  std::atomic<const char*> name{nullptr};   ///< What it called itself.
+  // As `where`.
+  std::atomic<const char*> name{nullptr};  ///< What it called itself.
 
   // The task itself; whoever holds its handle once it has ended.
   std::exception_ptr failure;
-  bool unwound = false;  ///< `failure` is only a request passing through.
-  bool owed = false;  ///< Nobody has heard of `failure` yet: a supervised task that can be joined.
   failure_sink* sink = nullptr;  ///< Who hears of `failure` if nobody joins; counted.
-
-  /// The task's own scope: what join_handle::cancel() triggers.
-  cancel_scope own;
 
   static constexpr std::uintptr_t joined_done = 2;
   static constexpr std::uintptr_t joined_detached = 4;
