@@ -116,7 +116,7 @@ void finish_task(task_ctl& task, sched::processor& p) noexcept {
   task_group& group = *task.group;
   if (task.failure) route_failure(task, group);
   sched::counters::add(p.count.finished);
-  sched::scheduler& scheduler = task.runtime->scheduler;
+  runtime_state& runtime = *task.runtime;  // The task may be gone before we are done.
   task_ctl* owner = disown(group, task);
   const std::uintptr_t holder =
       task.join.exchange(task_ctl::joined_done, std::memory_order_acq_rel);
@@ -126,11 +126,15 @@ void finish_task(task_ctl& task, sched::processor& p) noexcept {
     reinterpret_cast<sched::parker*>(holder - 1)->unpark();
   } else if (holder != 0) {
     auto* joiner = reinterpret_cast<task_ctl*>(holder);
-    // The joiner may be a task of another runtime.
-    if (joiner->word.complete()) make_ready(*joiner, true);
+    if (joiner->word.complete()) {
+      if (joiner->runtime == &runtime)
+        runtime.scheduler.ready_on(p, *joiner, sched::placement::next);
+      else
+        make_ready(*joiner, true);
+    }
   }
   if (owner != nullptr && owner->word.complete())
-    scheduler.ready_on(p, *owner, sched::placement::next);
+    runtime.scheduler.ready_on(p, *owner, sched::placement::next);
 }
 
 void drop_root(task_ctl& task) noexcept {
@@ -147,6 +151,8 @@ void drop_root(task_ctl& task) noexcept {
 namespace {
 
 join_op& as_join(operation& op) noexcept { return static_cast<join_op&>(op); }
+
+}  // namespace
 
 const operation_type join_type{
     "join",
@@ -178,9 +184,5 @@ const operation_type join_type{
                                                                 std::memory_order_acq_rel);
     },
     [](operation& base, stop_reason why) noexcept { as_join(base).refused = code_of(why); }};
-
-}  // namespace
-
-join_op::join_op(task_ctl* whom) noexcept : operation(join_type), target(whom) {}
 
 }  // namespace cove::detail

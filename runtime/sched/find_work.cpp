@@ -2,6 +2,8 @@
 
 #include "clock.hpp"
 
+#include <memory>
+#include <new>
 #include <utility>
 
 // The order in which a worker looks for work: its own queue (the next slot first), the global
@@ -117,26 +119,26 @@ detail::task_ctl* scheduler::steal(machine& m) noexcept {
 /// the ring before the length says that they have left the queue, and both before the lock is given
 /// back: whoever looks at the length first and then at the rings misses none (any_work()).
 detail::task_ctl* scheduler::take_global(processor& p, std::size_t most) noexcept {
-  const std::lock_guard guard(lock_);
-  std::size_t share = global_.count / processors_.size() + 1;
+  task_batch* emptied = nullptr;
+  std::unique_lock guard(lock_);
+  std::size_t share = global_.size() / processors_.size() + 1;
   if (share > most) share = most;
   const std::size_t room = settings_.ring_slots - p.queue.size();
   if (share > room + 1) share = room + 1;
-  detail::task_ctl* first = global_.pop();
-  while (share-- > 1) {
-    detail::task_ctl* task = global_.pop();
-    if (task == nullptr) break;
+  detail::task_ctl* first = global_.take(share, emptied, [&p](detail::task_ctl& task) {
     unsigned count = 0;
-    detail::task_ctl* spilled = p.queue.push(task, count);
+    detail::task_ctl* spilled = p.queue.push(&task, count);
     COVE_CHECK(spilled == nullptr, "a ring with room spilled");  // Thieves only make more room.
-  }
+  });
   publish_global_count();
+  guard.unlock();
+  while (emptied != nullptr) delete std::exchange(emptied, emptied->next);
   return first;
 }
 
 /// Under lock_. release: pairs with the acquire in any_work(); see take_global().
 void scheduler::publish_global_count() noexcept {
-  global_count_.store(global_.count, std::memory_order_release);
+  global_count_.store(global_.size(), std::memory_order_release);
 }
 
 bool scheduler::run_timers(processor& into, processor& of) noexcept {
@@ -199,9 +201,13 @@ void scheduler::push(processor& p, detail::task_ctl& task) noexcept {
   unsigned count = 0;
   detail::task_ctl* spilled = p.queue.push(&task, count);
   if (spilled == nullptr) return;
+  std::unique_ptr<task_batch> batch(new (std::nothrow) task_batch);
+  for (; batch != nullptr && spilled != nullptr; spilled = spilled->next)
+    batch->tasks[batch->end++] = spilled;
   {
     const std::lock_guard guard(lock_);
-    while (spilled != nullptr) {
+    if (batch != nullptr) global_.push(std::move(batch));
+    while (spilled != nullptr) {  // No memory for a batch: they go one by one.
       detail::task_ctl* next = spilled->next;
       global_.push(*spilled);
       spilled = next;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "netpoll/backend.hpp"
+#include "sched/global_queue.hpp"
 #include "sched/machine.hpp"
 #include "sched/processor.hpp"
 #include "sched/seat_policy.hpp"
@@ -176,7 +177,7 @@ class scheduler {
 
   std::mutex lock_;
   // Under lock_.
-  detail::task_list global_;
+  global_queue global_;
   processor* idle_processors_ = nullptr;
   machine* idle_machines_ = nullptr;
   std::vector<std::unique_ptr<machine>> machines_;

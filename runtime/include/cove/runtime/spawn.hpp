@@ -7,8 +7,9 @@ namespace cove {
 namespace detail {
 
 /// Waits for a root to end.
+extern const operation_type join_type;
 struct join_op : operation {
-  explicit join_op(task_ctl* whom) noexcept;
+  explicit join_op(task_ctl* whom) noexcept : operation(join_type), target(whom) {}
   task_ctl* target;
   std::error_code refused;  ///< Why there was no joining.
 };

@@ -13,8 +13,8 @@
 
 // The control block of a task and the tree it stands in.
 //
-// A task is a chain of coroutine frames with one control block, in its root (root.hpp). The block is
-// what run queues link, what parks and what is cancelled.
+// A task is a chain of coroutine frames with one control block, in its root (root.hpp). The block
+// is what run queues link, what parks and what is cancelled.
 //
 // Cancellation is a request that travels down a tree and is read from inside out. Every task
 // carries a chain of cancel scopes: the timeouts it is inside of, the groups it has opened, its own
