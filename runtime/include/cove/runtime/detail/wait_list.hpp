@@ -1,0 +1,151 @@
+#pragma once
+
+#include <cove/runtime/detail/suspend.hpp>
+
+// What locks, events and channels are made of: a list of those who wait, and an operation that
+// waits in it.
+//
+// The primitive has a lock, its state and a list, all under that lock. A waiter is an operation in
+// the frame of the task that waits (or on the stack of an ordinary thread that does).
+//
+//   fresh    -> waiting   begin() found nothing to take and linked the waiter     under the lock
+//   waiting  -> granted   somebody gave it what it waits for, and unlinked it     under the lock
+//   waiting  -> fresh     withdraw(): the task was asked to end; it is unlinked   under the lock
+//
+// Who grants, wakes: after the lock was given back, exactly once, as the last access to the waiter.
+// So what was given to a waiter that was asked to end in the same moment is its own: withdraw()
+// comes too late, the wake-up is on its way, and the await reports that it succeeded. Nothing of
+// the primitive is touched after the lock was given back, so whoever was woken may destroy it.
+//
+// Orders: all of it is under the lock; what travels with a grant is published by the completion of
+// the parking word, as with any operation.
+
+namespace cove::detail {
+
+/// Someone who waits for a primitive.
+struct waiter : operation {
+  explicit waiter(const operation_type& moves) noexcept : operation(moves) {}
+
+  enum class state : std::uint8_t { fresh, waiting, granted };
+
+  state phase = state::fresh;
+  /// Why the wait was broken off; none while it was not.
+  stop_reason stopped = stop_reason::none;
+
+  waiter* previous = nullptr;  ///< Under the primitive's lock, as is `phase`.
+  waiter* next = nullptr;
+  /// task_ctl* | parker* + 1: whom to wake.
+  std::uintptr_t who = 0;
+};
+
+/// Those who wait, in the order in which they came.
+/// Threads: under the lock of the primitive that has it.
+class wait_list {
+ public:
+  constexpr wait_list() noexcept = default;
+  wait_list(const wait_list&) = delete;
+  wait_list& operator=(const wait_list&) = delete;
+
+  bool empty() const noexcept { return first_ == nullptr; }
+  waiter* front() const noexcept { return first_; }
+
+  /// fresh -> waiting, behind all others.
+  void push_back(waiter& which) noexcept;
+  /// fresh -> waiting, before all others.
+  void push_front(waiter& which) noexcept;
+  /// waiting -> granted: takes the first one off; null if there is none. The caller owes it
+  /// wake().
+  waiter* grant_front() noexcept;
+  /// waiting -> granted, for one from the middle.
+  void grant(waiter& which) noexcept;
+  /// waiting -> fresh. False if it was granted before: it will be woken.
+  bool withdraw(waiter& which) noexcept;
+
+ private:
+  void unlink(waiter& which) noexcept;
+
+  waiter* first_ = nullptr;
+  waiter* last_ = nullptr;
+};
+
+/// The waiters that were granted under one lock, to be woken when it has been given back.
+class granted_list {
+ public:
+  constexpr granted_list() noexcept = default;
+  granted_list(const granted_list&) = delete;
+  granted_list& operator=(const granted_list&) = delete;
+
+  void push(waiter& which) noexcept;
+  void push_if(waiter* which) noexcept {
+    if (which != nullptr) push(*which);
+  }
+  bool empty() const noexcept { return first_ == nullptr; }
+
+  /// Wakes all of them, in order; afterwards none of them may be touched. Not under the lock.
+  void wake() noexcept;
+
+ private:
+  waiter* first_ = nullptr;
+  waiter* last_ = nullptr;
+};
+
+/// Wakes one that was granted: its last access. Not under the lock. It runs next on this worker if
+/// `next`, else behind what is there.
+void wake(waiter& granted, bool next = true) noexcept;
+
+/// An awaitable that waits in a primitive. `Self` has
+///   bool try_now() noexcept     takes what it wants, if it can be had at once; takes the lock
+///   bool begin() noexcept       the same, else links itself, in one section
+///   bool give_up() noexcept     wait_list::withdraw() under the lock
+template <class Self>
+class wait_awaiter : public awaitable_base, public waiter {
+ public:
+  /// Before its start only.
+  wait_awaiter(wait_awaiter&& other) noexcept : waiter(moves) { name = other.name; }
+
+  /// Goes on at once if it can, but not for ever: the budget sees to others' turns.
+  bool await_ready() noexcept {
+    stopped = glance(*task_);
+    if (stopped != stop_reason::none) return true;
+    if (--task_->budget < 0) return false;  // suspend() gives way first.
+    if (!self().try_now()) return false;
+    phase = state::granted;
+    return true;
+  }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> frame) noexcept {
+    return suspend(*task_, *this, frame);
+  }
+
+ protected:
+  explicit wait_awaiter(const char* verb) noexcept : waiter(moves) { name = verb; }
+  ~wait_awaiter() = default;
+
+  /// For await_resume(): throws if the wait was broken off.
+  void check_granted() const {
+    if (stopped != stop_reason::none) throw_stopped(stopped, name);
+  }
+
+ private:
+  Self& self() noexcept { return static_cast<Self&>(*this); }
+  static Self& of(operation& op) noexcept {
+    return static_cast<Self&>(static_cast<wait_awaiter&>(op));
+  }
+
+  static bool advance(operation& op, task_ctl& task, sched::processor&) noexcept {
+    Self& waits = of(op);
+    if (waits.phase == state::granted) return true;
+    waits.stopped = glance(task);
+    if (waits.stopped != stop_reason::none) return true;
+    waits.who = reinterpret_cast<std::uintptr_t>(&task);
+    return waits.begin();
+  }
+  static bool withdraw(operation& op, task_ctl&, sched::processor&) noexcept {
+    return of(op).give_up();
+  }
+  static void refuse(operation& op, stop_reason why) noexcept { of(op).stopped = why; }
+
+  static constexpr operation_type moves{"wait", advance, withdraw, refuse};
+};
+
+}  // namespace cove::detail

@@ -1,0 +1,74 @@
+#include <cove/runtime/detail/wait_list.hpp>
+
+#include "sched/parker.hpp"
+
+namespace cove::detail {
+
+void wait_list::push_back(waiter& which) noexcept {
+  COVE_ASSERT(which.phase == waiter::state::fresh);
+  which.phase = waiter::state::waiting;
+  which.previous = last_;
+  which.next = nullptr;
+  (last_ != nullptr ? last_->next : first_) = &which;
+  last_ = &which;
+}
+
+void wait_list::push_front(waiter& which) noexcept {
+  COVE_ASSERT(which.phase == waiter::state::fresh);
+  which.phase = waiter::state::waiting;
+  which.previous = nullptr;
+  which.next = first_;
+  (first_ != nullptr ? first_->previous : last_) = &which;
+  first_ = &which;
+}
+
+void wait_list::unlink(waiter& which) noexcept {
+  COVE_ASSERT(which.phase == waiter::state::waiting);
+  (which.previous != nullptr ? which.previous->next : first_) = which.next;
+  (which.next != nullptr ? which.next->previous : last_) = which.previous;
+  which.previous = which.next = nullptr;
+}
+
+void wait_list::grant(waiter& which) noexcept {
+  unlink(which);
+  which.phase = waiter::state::granted;
+}
+
+waiter* wait_list::grant_front() noexcept {
+  waiter* which = first_;
+  if (which != nullptr) grant(*which);
+  return which;
+}
+
+bool wait_list::withdraw(waiter& which) noexcept {
+  if (which.phase != waiter::state::waiting) return false;
+  unlink(which);
+  which.phase = waiter::state::fresh;
+  return true;
+}
+
+void granted_list::push(waiter& which) noexcept {
+  COVE_ASSERT(which.phase == waiter::state::granted);
+  which.next = nullptr;
+  (last_ != nullptr ? last_->next : first_) = &which;
+  last_ = &which;
+}
+
+void granted_list::wake() noexcept {
+  const bool alone = first_ == last_;
+  while (first_ != nullptr) {
+    waiter& which = *first_;
+    first_ = which.next;  // Read before it may go on.
+    detail::wake(which, alone);
+  }
+  last_ = nullptr;
+}
+
+void wake(waiter& granted, bool next) noexcept {
+  const std::uintptr_t who = granted.who;
+  if ((who & 1) != 0) return reinterpret_cast<sched::parker*>(who - 1)->unpark();
+  auto& task = *reinterpret_cast<task_ctl*>(who);
+  if (task.word.complete()) make_ready(task, next);
+}
+
+}  // namespace cove::detail
