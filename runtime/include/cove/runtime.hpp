@@ -3,6 +3,7 @@
 /// The room `runtime`: tasks, groups of tasks, time, and the runtime that runs them.
 
 #include <cove/runtime/error.hpp>
+#include <cove/runtime/event.hpp>
 #include <cove/runtime/result.hpp>
 #include <cove/runtime/runtime.hpp>
 #include <cove/runtime/scope.hpp>
