@@ -2,6 +2,7 @@
 
 /// The room `runtime`: tasks, groups of tasks, time, and the runtime that runs them.
 
+#include <cove/runtime/barrier.hpp>
 #include <cove/runtime/condition_variable.hpp>
 #include <cove/runtime/error.hpp>
 #include <cove/runtime/event.hpp>
