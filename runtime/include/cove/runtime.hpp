@@ -12,6 +12,7 @@
 #include <cove/runtime/runtime.hpp>
 #include <cove/runtime/scope.hpp>
 #include <cove/runtime/semaphore.hpp>
+#include <cove/runtime/shared_mutex.hpp>
 #include <cove/runtime/spawn.hpp>
 #include <cove/runtime/supervisor.hpp>
 #include <cove/runtime/task.hpp>
