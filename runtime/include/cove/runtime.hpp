@@ -8,6 +8,7 @@
 #include <cove/runtime/event.hpp>
 #include <cove/runtime/latch.hpp>
 #include <cove/runtime/mutex.hpp>
+#include <cove/runtime/once.hpp>
 #include <cove/runtime/result.hpp>
 #include <cove/runtime/runtime.hpp>
 #include <cove/runtime/scope.hpp>
