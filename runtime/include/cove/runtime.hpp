@@ -7,6 +7,7 @@
 #include <cove/runtime/error.hpp>
 #include <cove/runtime/event.hpp>
 #include <cove/runtime/latch.hpp>
+#include <cove/runtime/lazy.hpp>
 #include <cove/runtime/mutex.hpp>
 #include <cove/runtime/once.hpp>
 #include <cove/runtime/result.hpp>
