@@ -34,7 +34,7 @@ class [[nodiscard]] latch_wait : public wait_awaiter<latch_wait> {
 /// A count that goes down to zero once, for tasks to wait for.
 ///
 ///     cove::latch started(workers);
-///     for (int i = 0; i < workers; ++i) cove::spawn(work, &started);  // each: started.count_down()
+///     for (int i = 0; i < workers; ++i) cove::spawn(work, &started);  // each counts down
 ///     co_await started.wait();
 ///
 /// Threads:  every function may be called by any thread, the waits by tasks.

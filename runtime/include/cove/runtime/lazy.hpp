@@ -10,7 +10,7 @@ namespace cove {
 ///
 ///     cove::lazy<config> settings;
 ///     ...
-///     const config& now = co_await settings.get(load_config);   // load_config(): cove::task<config>
+///     const config& now = co_await settings.get(load);   // load(): a cove::task<config>
 ///
 /// An attempt that fails or is cancelled makes nothing: the next one who waits tries.
 ///
