@@ -97,32 +97,32 @@ void mutex::unlock_wanted() noexcept {
 namespace detail {
 namespace {
 
-mutex_lock& as_lock(operation& op) noexcept { return static_cast<mutex_lock&>(op); }
+lock_waiter& as_waiter(operation& op) noexcept { return static_cast<lock_waiter&>(op); }
 
 }  // namespace
 
-bool mutex_lock::advance(operation& op, task_ctl& task, sched::processor&) noexcept {
-  mutex_lock& self = as_lock(op);
+bool lock_waiter::advance(operation& op, task_ctl& task, sched::processor&) noexcept {
+  lock_waiter& self = as_waiter(op);
   const stop_reason why = self.cause != stop_reason::none ? self.cause : glance(task);
   if (self.phase == state::granted) {
-    if (self.wanted_->come(self, why == stop_reason::none)) return true;
+    if (self.wanted->come(self, why == stop_reason::none)) return true;
     self.stopped = why;
     return why != stop_reason::none;
   }
   self.stopped = why;
   if (why != stop_reason::none) return true;
   self.who = reinterpret_cast<std::uintptr_t>(&task);
-  return self.wanted_->enter(self);
+  return self.wanted->enter(self);
 }
 
-bool mutex_lock::withdraw(operation& op, task_ctl&, sched::processor&) noexcept {
-  mutex_lock& self = as_lock(op);
-  return self.wanted_->leave(self);
+bool lock_waiter::withdraw(operation& op, task_ctl&, sched::processor&) noexcept {
+  lock_waiter& self = as_waiter(op);
+  return self.wanted->leave(self);
 }
 
-void mutex_lock::refuse(operation& op, stop_reason why) noexcept { as_lock(op).stopped = why; }
+void lock_waiter::refuse(operation& op, stop_reason why) noexcept { as_waiter(op).stopped = why; }
 
-const operation_type mutex_lock::moves{"lock", advance, withdraw, refuse};
+const operation_type lock_waiter::moves{"lock", advance, withdraw, refuse};
 
 }  // namespace detail
 }  // namespace cove

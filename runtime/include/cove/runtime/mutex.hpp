@@ -2,6 +2,7 @@
 
 #include <cove/runtime/detail/wait_list.hpp>
 
+#include <new>
 #include <utility>
 
 // A lock whose waiters park. Taking and giving back a lock that nobody waits for is one exchange of
@@ -43,6 +44,7 @@ class condition_variable;
 namespace detail {
 class condition_wait;
 class mutex_lock;
+struct lock_waiter;
 }  // namespace detail
 
 /// The right to be in the section of a mutex; gives it back when this goes.
@@ -91,19 +93,11 @@ struct mutex_waiter : waiter {
   std::int64_t since_ns = 0;      ///< When it came.
 };
 
-/// `co_await mutex.lock()`.
-class [[nodiscard]] mutex_lock : public awaitable_base, public mutex_waiter {
- public:
-  explicit mutex_lock(mutex& wanted) noexcept : mutex_waiter(moves), wanted_(&wanted) {}
-  /// Before its start only.
-  mutex_lock(mutex_lock&& other) noexcept : mutex_lock(*other.wanted_) {}
+/// A task that waits for a mutex, and nothing else.
+struct lock_waiter : mutex_waiter {
+  explicit lock_waiter(mutex& which) noexcept : mutex_waiter(moves), wanted(&which) {}
 
-  inline bool await_ready() noexcept;
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
-    return suspend(*task_, *this, self);
-  }
-  inline mutex_guard await_resume();
+  mutex* wanted;
 
  private:
   static bool advance(operation& op, task_ctl& task, sched::processor&) noexcept;
@@ -111,8 +105,31 @@ class [[nodiscard]] mutex_lock : public awaitable_base, public mutex_waiter {
   static void refuse(operation& op, stop_reason why) noexcept;
 
   static const operation_type moves;
+};
 
+/// `co_await mutex.lock()`. The waiter is made only where it has to wait: filling it in would cost
+/// more than the exchange.
+class [[nodiscard]] mutex_lock : public awaitable_base {
+ public:
+  explicit mutex_lock(mutex& wanted) noexcept : wanted_(&wanted) {}
+  /// Before its start only.
+  mutex_lock(mutex_lock&& other) noexcept : mutex_lock(*other.wanted_) {}
+
+  inline bool await_ready() noexcept;
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+    waited_ = true;
+    return suspend(*task_, *::new (&waiter_) lock_waiter(*wanted_), self);
+  }
+  inline mutex_guard await_resume();
+
+ private:
   mutex* wanted_;
+  stop_reason refused_ = stop_reason::none;  ///< Before it waited.
+  bool waited_ = false;
+  union {
+    lock_waiter waiter_;  ///< Once it has `waited_`.
+  };
 };
 
 }  // namespace detail
@@ -149,6 +166,7 @@ class mutex {
  private:
   friend class mutex_guard;
   friend class detail::mutex_lock;
+  friend struct detail::lock_waiter;
   friend class condition_variable;
   friend class detail::condition_wait;
 
@@ -193,14 +211,15 @@ inline void mutex_guard::unlock() noexcept {
 namespace detail {
 
 inline bool mutex_lock::await_ready() noexcept {
-  stopped = glance(*task_);
-  if (stopped != stop_reason::none) return true;
+  refused_ = glance(*task_);
+  if (refused_ != stop_reason::none) return true;
   // Goes on at once if it can, but not for ever: others want their turn.
   return --task_->budget >= 0 && wanted_->take();
 }
 
 inline mutex_guard mutex_lock::await_resume() {
-  if (stopped != stop_reason::none) throw_stopped(stopped, name);
+  const stop_reason why = waited_ ? waiter_.stopped : refused_;
+  if (why != stop_reason::none) throw_stopped(why, "lock");
   return mutex_guard(*wanted_);
 }
 
