@@ -123,6 +123,29 @@ task<> yield_1000(std::size_t count) {
   for (auto& handle : handles) co_await handle;
 }
 
+// ----- locks -----
+
+task<> lock_often(cove::mutex* m, std::size_t times, bool keep) {
+  for (std::size_t i = 0; i < times; ++i) {
+    auto guard = co_await m->lock();
+    if (keep) co_await cove::this_task::yield();
+  }
+}
+
+/// A hundred tasks take one mutex and give it back, `count` times in all.
+task<> lock_by_hundred(std::size_t count, bool keep) {
+  constexpr std::size_t tasks = 100;
+  cove::mutex m;
+  std::vector<cove::join_handle<>> handles;
+  handles.reserve(tasks);
+  for (std::size_t i = 0; i < tasks; ++i)
+    handles.push_back(cove::spawn(lock_often, &m, count / tasks, keep));
+  for (auto& handle : handles) co_await handle;
+}
+
+task<> mutex_100(std::size_t count) { return lock_by_hundred(count, false); }
+task<> mutex_100_yield(std::size_t count) { return lock_by_hundred(count, true); }
+
 // ----- time -----
 
 constexpr std::size_t million = 1'000'000;
@@ -238,6 +261,10 @@ int main(int argc, char** argv) {
   each("spawn_join_1m", 2, million, spawn_join_many);
   each("yield_1000", 1, 5 * million, yield_1000);
   each("yield_1000", 2, 5 * million, yield_1000);
+  each("mutex_100", 1, 5 * million, mutex_100);
+  each("mutex_100", 2, 5 * million, mutex_100);
+  each("mutex_100_yield", 1, million, mutex_100_yield);
+  each("mutex_100_yield", 2, million, mutex_100_yield);
   timers();
   lateness();
   idle_wake();
