@@ -41,7 +41,8 @@ class [[nodiscard]] barrier_wait : public wait_awaiter<barrier_wait> {
 ///     ...
 ///     while (work_left()) {
 ///       compute();
-///       if (co_await step.arrive_and_wait()) publish();   // one of them does it
+///       const bool leads = co_await step.arrive_and_wait();
+///       if (leads) publish();   // one of them does it
 ///     }
 ///
 /// Threads:  every function may be called by any thread, arrive_and_wait() by tasks.
