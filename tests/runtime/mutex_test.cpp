@@ -69,7 +69,7 @@ TEST_CASE("M15 a waiter that is cancelled leaves the mutex to the others, in ord
     std::vector<join_handle<>> tasks;
     auto guard = co_await m.lock();
     co_await queue_up(&m, &order, 4, &tasks);
-    for (std::size_t i : {std::size_t{0}, std::size_t{2}}) {
+    for (std::size_t i = 0; i < 4; i += 2) {
       tasks[i].cancel();
       auto ended = co_await tasks[i].as_result();
       CHECK(ended.error() == std::errc::operation_canceled);
@@ -175,11 +175,13 @@ TEST_CASE("a limit around lock ends the wait and takes nothing") {
   });
 }
 
+void give_back(mutex_guard held) { held.unlock(); }
+
 TEST_CASE("a mutex given back by an ordinary thread goes to a task that waits") {
   run_in(plain_options(2), []() -> task<> {
     mutex m;
     auto guard = co_await m.lock();
-    std::thread giver([held = std::move(guard)]() mutable { held.unlock(); });
+    std::thread giver(give_back, std::move(guard));
     auto again = co_await m.lock();
     CHECK(again.owns_lock());
     giver.join();

@@ -101,11 +101,13 @@ TEST_CASE("a limit around the locks of a shared mutex ends the wait and takes no
   });
 }
 
+void give_back(cove::shared_mutex_guard held) { held.unlock(); }
+
 TEST_CASE("a shared mutex given back by an ordinary thread goes to a task that waits") {
   run_in(plain_options(2), []() -> task<> {
     shared_mutex m;
     auto reading = co_await m.lock_shared();
-    std::thread giver([held = std::move(reading)]() mutable { held.unlock(); });
+    std::thread giver(give_back, std::move(reading));
     auto alone = co_await m.lock();
     CHECK(alone.is_exclusive());
     giver.join();
