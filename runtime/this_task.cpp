@@ -30,5 +30,10 @@ void set_name(const char* name) noexcept {
     task->name.store(name, std::memory_order_relaxed);
 }
 
+bool stop_requested() noexcept {
+  detail::task_ctl* task = detail::current_task();
+  return task != nullptr && detail::glance(*task) != detail::stop_reason::none;
+}
+
 }  // namespace this_task
 }  // namespace cove

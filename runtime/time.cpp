@@ -108,4 +108,11 @@ timeout_scope::opening::opening(timeout_scope& which) noexcept
     : operation(timeout_moves::type), scope(which) {}
 
 }  // namespace detail
+
+clock::time_point this_task::deadline() noexcept {
+  const detail::task_ctl* task = detail::current_task();
+  return task != nullptr ? clock::time_point(clock::duration(task->deadline_ns))
+                         : clock::time_point::max();
+}
+
 }  // namespace cove

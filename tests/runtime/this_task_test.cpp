@@ -152,6 +152,29 @@ TEST_CASE("yield tells of a request, and of a deadline") {
   });
 }
 
+TEST_CASE("a computation can see that it was asked to end") {
+  CHECK_FALSE(this_task::stop_requested());
+  run_in(plain_options(2), []() -> task<> {
+    std::atomic<bool> begun{false};
+    const auto job = [](std::atomic<bool>& flag) -> task<int> {
+      CHECK_FALSE(this_task::stop_requested());
+      flag = true;
+      CHECK(cove::test::thread_waits_for([] { return this_task::stop_requested(); }));
+      co_return 1;
+    };
+    join_handle<int> handle = cove::spawn(job, std::ref(begun));
+    co_await eventually(begun);
+    handle.cancel();
+    const int got = co_await handle;
+    CHECK(got == 1);
+
+    const auto late = []() -> task<bool> { co_return this_task::stop_requested(); };
+    const bool passed = co_await cove::with_timeout(late(), 0ms);
+    CHECK(passed);
+    CHECK_FALSE(this_task::stop_requested());
+  });
+}
+
 TEST_CASE("a task knows its runtime") {
   run_in(plain_options(), [](cove::runtime& in) {
     const bool same = in.block_on([&in]() -> task<bool> {

@@ -20,6 +20,7 @@ using cove::join_handle;
 using cove::result;
 using cove::runtime;
 using cove::task;
+using cove::with_deadline;
 using cove::with_timeout;
 using cove::test::eventually;
 using cove::test::forever;
@@ -422,6 +423,56 @@ TEST_CASE("a request from outside goes before a limit inside it") {
     go = true;
     const int got = co_await handle;
     CHECK(got == 1);
+  });
+}
+
+TEST_CASE("with_deadline is with_timeout for a moment") {
+  run_in(plain_options(), []() -> task<> {
+    const int in_time = co_await with_deadline(number(7), cove::clock::now() + 10s);
+    CHECK(in_time == 7);
+    const int never = co_await with_deadline(number(8), moment::max());
+    CHECK(never == 8);
+    std::error_code code = co_await code_of(with_deadline(sleep_for(1h), cove::clock::now() + 5ms));
+    CHECK(code == cove::errc::deadline_exceeded);
+    code = co_await code_of(with_deadline(sleep_for(1h), moment::min()));
+    CHECK(code == cove::errc::deadline_exceeded);
+    const result<int> late =
+        co_await with_deadline(sleeps(1h).as_result(), cove::clock::now() + 1ms);
+    CHECK(late.error() == cove::errc::deadline_exceeded);
+    join_handle<int> handle = cove::spawn(sleeps, 1h);
+    code = co_await code_of(with_deadline(handle, cove::clock::now() + 1ms));
+    CHECK(code == cove::errc::deadline_exceeded);
+    handle.cancel();
+    CHECK(timers() == 0);
+  });
+}
+
+TEST_CASE("a task knows the earliest deadline of where it stands") {
+  using cove::this_task::deadline;
+  CHECK(deadline() == moment::max());
+  run_in(plain_options(), []() -> task<> {
+    CHECK(deadline() == moment::max());
+    const moment near = cove::clock::now() + 1h;
+    const auto inner = []() -> task<moment> { co_return deadline(); };
+    const auto outer = [](moment expected, auto ask) -> task<> {
+      CHECK(deadline() == expected);
+      const moment of_later = co_await with_deadline(ask(), expected + 1h);
+      CHECK(of_later == expected);
+      const moment of_earlier = co_await with_deadline(ask(), expected - 1s);
+      CHECK(of_earlier == expected - 1s);
+      CHECK(deadline() == expected);
+      auto body = [ask](cove::scope& parts) -> task<moment> {
+        join_handle<moment> part = parts.spawn(ask);
+        co_return co_await part;
+      };
+      const moment of_part = co_await cove::with_scope(body);
+      CHECK(of_part == expected);
+      // What the runtime supervises is outside of every limit.
+      const moment of_stranger = co_await cove::spawn(ask);
+      CHECK(of_stranger == moment::max());
+    };
+    co_await with_deadline(outer(near, inner), near);
+    CHECK(deadline() == moment::max());
   });
 }
 

@@ -15,6 +15,7 @@
 #include <cove/runtime/scope.hpp>
 #include <cove/runtime/semaphore.hpp>
 #include <cove/runtime/shared_mutex.hpp>
+#include <cove/runtime/shield.hpp>
 #include <cove/runtime/spawn.hpp>
 #include <cove/runtime/supervisor.hpp>
 #include <cove/runtime/task.hpp>

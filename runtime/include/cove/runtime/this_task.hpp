@@ -61,5 +61,10 @@ std::string_view name() noexcept;
 /// Lifetime: `name` must outlive the task: a literal, as a rule.
 void set_name(const char* name) noexcept;
 
+/// Has the task been asked to end, or has a deadline passed, seen from where it stands? Then its
+/// next await throws. For long computations between awaits. Behind a shield only what was asked
+/// inside counts; false outside of a task.
+bool stop_requested() noexcept;
+
 }  // namespace this_task
 }  // namespace cove

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <cove/runtime/detail/coroutine_templates.hpp>
+#include <cove/runtime/detail/awaited.hpp>
 #include <cove/runtime/detail/timer_node.hpp>
-#include <cove/runtime/spawn.hpp>
 
 #include <chrono>
 
@@ -98,22 +97,9 @@ class timeout_scope : private timer_node {
   sched::processor* armed_on_ = nullptr;
 };
 
-template <class A>
-struct awaited_value {
-  using type = decltype(std::declval<A&>().await_resume());
-};
-template <class T>
-struct awaited_value<task<T>> {
-  using type = T;
-};
-template <class T>
-struct awaited_value<join_handle<T>> {
-  using type = T;
-};
-
 COVE_COROUTINE_TEMPLATES_BEGIN
 template <class A>
-task<typename awaited_value<A>::type> run_until(A operation, std::int64_t deadline_ns) {
+task<awaited_t<A>> run_until(A operation, std::int64_t deadline_ns) {
   timeout_scope limit(deadline_ns);
   co_await limit.open();
   co_return co_await std::move(operation);
@@ -139,6 +125,11 @@ template <class Rep, class Period>
   return detail::sleep_awaiter(when.time_since_epoch().count());
 }
 
+/// The earliest deadline that applies to the task where it stands: of the limits it is inside of,
+/// also those around the scope that it was spawned into. clock::time_point::max() if there is none,
+/// behind a shield, and outside of a task.
+clock::time_point deadline() noexcept;
+
 }  // namespace this_task
 
 /// Awaits `operation` (a task or an operation of the library) and asks it to end when `limit` has
@@ -156,7 +147,7 @@ template <class Rep, class Period>
 /// Units:        any std::chrono duration; zero or less has passed already.
 template <class A, class Rep, class Period>
 auto with_timeout(A operation, std::chrono::duration<Rep, Period> limit)
-    -> task<typename detail::awaited_value<A>::type> {
+    -> task<detail::awaited_t<A>> {
   return detail::run_until<A>(std::move(operation),
                               detail::moment_after(detail::saturated_ns(limit)));
 }
@@ -167,6 +158,26 @@ template <class T, class Rep, class Period>
 task<T> with_timeout(join_handle<T>& handle, std::chrono::duration<Rep, Period> limit) {
   return detail::run_until(detail::join_awaiter<T>(handle),
                            detail::moment_after(detail::saturated_ns(limit)));
+}
+
+/// As with_timeout, with the moment at which the limit passes: one `when` for several operations is
+/// one limit for all of them.
+///
+///     const auto when = cove::clock::now() + 5s;
+///     auto head = co_await cove::with_deadline(read_head(peer), when);
+///     auto body = co_await cove::with_deadline(read_body(peer, head), when);
+///
+/// Units:        a moment of cove::clock; one that has passed ends the first wait, max() never
+///               comes.
+template <class A>
+auto with_deadline(A operation, clock::time_point when) -> task<detail::awaited_t<A>> {
+  return detail::run_until<A>(std::move(operation), when.time_since_epoch().count());
+}
+
+/// The same for the end of a spawned task, through its handle; see with_timeout.
+template <class T>
+task<T> with_deadline(join_handle<T>& handle, clock::time_point when) {
+  return detail::run_until(detail::join_awaiter<T>(handle), when.time_since_epoch().count());
 }
 
 }  // namespace cove
