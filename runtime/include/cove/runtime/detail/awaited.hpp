@@ -9,7 +9,9 @@
 namespace cove::detail {
 
 template <class A>
-struct awaited_value {
+struct awaited_value {};
+template <library_awaitable A>
+struct awaited_value<A> {
   using type = decltype(std::declval<A&>().await_resume());
 };
 template <class T>
