@@ -443,6 +443,7 @@ TEST_CASE("with_deadline is with_timeout for a moment") {
     code = co_await code_of(with_deadline(handle, cove::clock::now() + 1ms));
     CHECK(code == cove::errc::deadline_exceeded);
     handle.cancel();
+    static_cast<void>(co_await handle.as_result());
     CHECK(timers() == 0);
   });
 }
