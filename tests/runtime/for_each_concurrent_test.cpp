@@ -2,6 +2,7 @@
 
 #include "support/runtime_test.hpp"
 
+#include <array>
 #include <list>
 #include <memory>
 #include <sstream>
@@ -86,7 +87,7 @@ TEST_CASE("K19 the first failure cancels the others and begins nothing more") {
   run_in(plain_options(), []() -> task<> {
     semaphore here(0);
     std::atomic<int> begun{0}, canceled{0};
-    const std::vector<int> all{0, 1, 2, 3, 4, 5};
+    constexpr std::array all{0, 1, 2, 3, 4, 5};
     const auto work = [&](int which) -> task<> {
       ++begun;
       if (which == 2) {
