@@ -4,6 +4,7 @@
 
 #include <cove/runtime/barrier.hpp>
 #include <cove/runtime/condition_variable.hpp>
+#include <cove/runtime/channel.hpp>
 #include <cove/runtime/error.hpp>
 #include <cove/runtime/event.hpp>
 #include <cove/runtime/latch.hpp>
