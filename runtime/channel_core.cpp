@@ -2,8 +2,6 @@
 
 #include <cove/runtime/error.hpp>
 
-#include "sched/parker.hpp"
-
 namespace cove::detail {
 
 std::error_code channel_wait::error() const noexcept {
@@ -25,16 +23,6 @@ bool channel_wait::try_now() noexcept {
 bool channel_wait::begin() noexcept { return on_->attempt(*this, true); }
 
 bool channel_wait::give_up() noexcept { return on_->withdraw(*this); }
-
-void channel_wait::wait_as_thread() {
-  if (current_task() != nullptr)
-    throw_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
-                std::string("blocking ") + name + " inside a task",
-                "co_await instead: the worker would wait for itself");
-  sched::parker sleep;
-  who = reinterpret_cast<std::uintptr_t>(&sleep) + 1;
-  if (!begin()) sleep.park();
-}
 
 slot_array::slot_array(const element_type& element, std::size_t count)
     : alignment_(element.alignment) {

@@ -1,5 +1,7 @@
 #include <cove/runtime/detail/wait_list.hpp>
 
+#include <cove/runtime/error.hpp>
+
 #include "sched/parker.hpp"
 
 namespace cove::detail {
@@ -69,6 +71,16 @@ void wake(waiter& granted, bool next) noexcept {
   if ((who & 1) != 0) return reinterpret_cast<sched::parker*>(who - 1)->unpark();
   auto& task = *reinterpret_cast<task_ctl*>(who);
   if (task.word.complete()) make_ready(task, next);
+}
+
+void wait_as_thread(waiter& which, bool (*begin)(waiter&) noexcept) {
+  if (current_task() != nullptr)
+    throw_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
+                std::string("blocking ") + which.name + " inside a task",
+                "co_await instead: the worker would wait for itself");
+  sched::parker sleep;
+  which.who = reinterpret_cast<std::uintptr_t>(&sleep) + 1;
+  if (!begin(which)) sleep.park();
 }
 
 }  // namespace cove::detail

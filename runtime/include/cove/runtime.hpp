@@ -14,6 +14,7 @@
 #include <cove/runtime/for_each_concurrent.hpp>
 #include <cove/runtime/generator.hpp>
 #include <cove/runtime/race.hpp>
+#include <cove/runtime/oneshot.hpp>
 #include <cove/runtime/result.hpp>
 #include <cove/runtime/retry.hpp>
 #include <cove/runtime/runtime.hpp>

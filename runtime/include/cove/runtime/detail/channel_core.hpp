@@ -20,7 +20,7 @@
 //            else                  waits among the senders
 //   receive  the ring has some:    ring -> own slot; and from a sender that waits:
 //                                  its slot -> ring, it is granted
-//            a sender waits:       its slot -> own slot, it is granted         (no ring: rendezvous)
+//            a sender waits:       its slot -> own slot, it is granted         (a rendezvous)
 //            closed: told so
 //            else                  waits among the receivers
 //   close    all who wait are granted, and told so; what is in the ring stays to be received
@@ -78,9 +78,6 @@ class channel_wait : public wait_awaiter<channel_wait> {
 
   /// Without waiting; error() tells how it ended.
   void try_once() noexcept { static_cast<void>(try_now()); }
-  /// Waits as a thread.
-  /// Errors: resource_deadlock_would_occur inside a task.
-  void wait_as_thread();
 
  protected:
   channel_wait(channel_core& on, side which, void* slot, const char* verb) noexcept

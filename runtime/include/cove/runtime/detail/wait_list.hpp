@@ -93,6 +93,10 @@ class granted_list {
 /// `next`, else behind what is there.
 void wake(waiter& granted, bool next = true) noexcept;
 
+/// Waits as a thread that is no worker. `begin` is that of wait_awaiter.
+/// Errors: resource_deadlock_would_occur inside a task.
+void wait_as_thread(waiter& which, bool (*begin)(waiter&) noexcept);
+
 /// An awaitable that waits in a primitive. `Self` has
 ///   bool try_now() noexcept     takes what it wants, if it can be had at once; takes the lock
 ///   bool begin() noexcept       the same, else links itself, in one section
@@ -115,6 +119,11 @@ class wait_awaiter : public awaitable_base, public waiter {
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> frame) noexcept {
     return suspend(*task_, *this, frame);
+  }
+
+  /// In place of an await, for a thread that is no worker: blocks it; await_resume() comes next.
+  void wait_as_thread() {
+    detail::wait_as_thread(*this, [](waiter& which) noexcept { return of(which).begin(); });
   }
 
  protected:
