@@ -4,6 +4,7 @@
 
 #include <cove/runtime/barrier.hpp>
 #include <cove/runtime/condition_variable.hpp>
+#include <cove/runtime/broadcast.hpp>
 #include <cove/runtime/channel.hpp>
 #include <cove/runtime/error.hpp>
 #include <cove/runtime/event.hpp>
@@ -29,3 +30,4 @@
 #include <cove/runtime/this_task.hpp>
 #include <cove/runtime/time.hpp>
 #include <cove/runtime/when_all.hpp>
+#include <cove/runtime/watch.hpp>

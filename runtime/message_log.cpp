@@ -1,0 +1,90 @@
+#include <cove/runtime/detail/message_log.hpp>
+
+#include <cove/runtime/error.hpp>
+
+namespace cove::detail {
+
+bool log_wait::try_now() noexcept { return on_->attempt(*this, false); }
+
+bool log_wait::begin() noexcept { return on_->attempt(*this, true); }
+
+bool log_wait::give_up() noexcept { return on_->withdraw(*this); }
+
+message_log::message_log(std::size_t capacity)
+    : capacity_(capacity != 0 ? capacity : 1), ring_(new message_ref[capacity_]) {}
+
+message_log::~message_log() {
+  COVE_ASSERT(waiting_.empty());
+  delete[] ring_;
+}
+
+reading message_log::find(std::uint64_t from) const noexcept {
+  if (from >= end_) return {};
+  if (end_ - from > capacity_) from = end_ - capacity_;
+  return {ring_[from % capacity_], from};
+}
+
+bool message_log::attempt(log_wait& who, bool stays) noexcept {
+  const spin_guard guard(lock_);
+  who.found_ = find(*who.from_);
+  if (who.found_.what.get() != nullptr || closed_) return true;
+  if (stays) waiting_.push_back(who);
+  return false;
+}
+
+bool message_log::withdraw(log_wait& who) noexcept {
+  const spin_guard guard(lock_);
+  return waiting_.withdraw(who);
+}
+
+void message_log::publish(message_ref fresh) {
+  message_ref replaced;  // Goes after the lock was given back.
+  granted_list told;
+  bool refused = false;
+  {
+    const spin_guard guard(lock_);
+    refused = closed_;
+    if (!refused) {
+      const std::uint64_t number = end_++;
+      while (waiter* each = waiting_.grant_front()) {
+        static_cast<log_wait&>(*each).found_ = {fresh, number};
+        told.push(*each);
+      }
+      replaced = std::exchange(ring_[number % capacity_], std::move(fresh));
+    }
+  }
+  told.wake();
+  if (refused) throw_error(make_error_code(errc::closed), "send", "it is closed; nothing was sent");
+}
+
+void message_log::close() noexcept {
+  granted_list told;
+  {
+    const spin_guard guard(lock_);
+    closed_ = true;
+    while (waiter* each = waiting_.grant_front()) told.push(*each);
+  }
+  told.wake();
+}
+
+bool message_log::closed() const noexcept {
+  const spin_guard guard(lock_);
+  return closed_;
+}
+
+std::uint64_t message_log::end() const noexcept {
+  const spin_guard guard(lock_);
+  return end_;
+}
+
+reading message_log::read(std::uint64_t from) const noexcept {
+  const spin_guard guard(lock_);
+  return find(from);
+}
+
+reading message_log::last() const noexcept {
+  const spin_guard guard(lock_);
+  return end_ != 0 ? find(end_ - 1) : reading{};
+}
+
+}  // namespace cove::detail
