@@ -146,6 +146,44 @@ task<> lock_by_hundred(std::size_t count, bool keep) {
 task<> mutex_100(std::size_t count) { return lock_by_hundred(count, false); }
 task<> mutex_100_yield(std::size_t count) { return lock_by_hundred(count, true); }
 
+// ----- channels -----
+
+using channel = cove::channel<std::size_t>;
+
+task<> echo(channel* there, channel* back) {
+  while (auto each = co_await there->receive()) co_await back->send(*each);
+}
+
+/// A number goes there and back, `count` times.
+template <std::size_t Capacity>
+task<> chan_pingpong(std::size_t count) {
+  channel there(Capacity);
+  channel back(Capacity);
+  auto peer = cove::spawn(echo, &there, &back);
+  for (std::size_t i = 0; i < count; ++i) {
+    co_await there.send(i);
+    auto answer = co_await back.receive();
+    if (answer != i) std::abort();
+  }
+  there.close();
+  co_await peer;
+}
+
+task<> send_numbers(channel* to, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) co_await to->send(i);
+  to->close();
+}
+
+/// `count` numbers from one task to another.
+task<> chan100_stream(std::size_t count) {
+  channel numbers(100);
+  auto sender = cove::spawn(send_numbers, &numbers, count);
+  std::size_t received = 0;
+  while (auto each = co_await numbers.receive()) ++received;
+  if (received != count) std::abort();
+  co_await sender;
+}
+
 // ----- time -----
 
 constexpr std::size_t million = 1'000'000;
@@ -265,6 +303,12 @@ int main(int argc, char** argv) {
   each("mutex_100", 2, 5 * million, mutex_100);
   each("mutex_100_yield", 1, million, mutex_100_yield);
   each("mutex_100_yield", 2, million, mutex_100_yield);
+
+  for (const unsigned count : {1U, 2U}) {
+    each("chan0_pingpong", count, million, chan_pingpong<0>);
+    each("chan1_pingpong", count, million, chan_pingpong<1>);
+    each("chan100_stream", count, 5 * million, chan100_stream);
+  }
   timers();
   lateness();
   idle_wake();
