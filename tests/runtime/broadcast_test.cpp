@@ -41,13 +41,13 @@ TEST_CASE("M16 each receiver of a broadcast gets each message, from where it sub
   run_in(plain_options(1), []() -> task<> {
     broadcast<int> numbers(8);
     numbers.send(100);  // Before anybody listens.
-    auto first = spawn(listen, numbers.subscribe());
-    auto second = spawn(listen, numbers.subscribe());
+    std::vector<join_handle<heard>> listening;
+    for (int i = 0; i < 2; ++i) listening.push_back(spawn(listen, numbers.subscribe()));
     co_await cove::this_task::yield();
     for (int i = 0; i < 5; ++i) numbers.send(i);
     numbers.close();
-    for (auto* each : {&first, &second}) {
-      const heard all = co_await *each;
+    for (auto& each : listening) {
+      const heard all = co_await each;
       CHECK(all.sum == 10);
       CHECK(all.count == 5);
       CHECK(all.lost == 0);

@@ -41,12 +41,12 @@ template <class T>
 class [[nodiscard]] channel_send : public channel_wait {
  public:
   channel_send(channel_core& on, T&& value) noexcept
-      : channel_wait(on, side::sends, &value_, "send"), value_(std::move(value)) {}
+      : channel_wait(on, side::sends, &own_, "send"), own_(std::move(value)) {}
   /// Before its start only.
   channel_send(channel_send&& other) noexcept
-      : channel_wait(std::move(other), &value_), value_(std::move(other.value_)) {}
+      : channel_wait(std::move(other), &own_), own_(std::move(other.own_.value)) {}
   ~channel_send() {
-    if (!moved()) value_.~T();
+    if (!moved()) own_.value.~T();
   }
 
   void await_resume() { check_sent(); }
@@ -56,13 +56,11 @@ class [[nodiscard]] channel_send : public channel_wait {
 
   send_result<T> report() noexcept {
     if (moved()) return {};
-    return {error(), std::move(value_)};
+    return {error(), std::move(own_.value)};
   }
 
  private:
-  union {
-    T value_;  ///< Until it was moved.
-  };
+  element_slot<T> own_;  ///< Full until it was moved.
 };
 
 template <class T>
@@ -79,11 +77,11 @@ template <class T>
 class [[nodiscard]] channel_receive : public channel_wait {
  public:
   explicit channel_receive(channel_core& from) noexcept
-      : channel_wait(from, side::receives, &value_, "receive") {}
+      : channel_wait(from, side::receives, &own_, "receive") {}
   /// Before its start only.
-  channel_receive(channel_receive&& other) noexcept : channel_wait(std::move(other), &value_) {}
+  channel_receive(channel_receive&& other) noexcept : channel_wait(std::move(other), &own_) {}
   ~channel_receive() {
-    if (moved()) value_.~T();
+    if (moved()) own_.value.~T();
   }
 
   std::optional<T> await_resume() {
@@ -96,13 +94,11 @@ class [[nodiscard]] channel_receive : public channel_wait {
 
   std::optional<T> take() noexcept {
     if (!moved()) return std::nullopt;
-    return std::optional<T>(std::move(value_));
+    return std::optional<T>(std::move(own_.value));
   }
 
  private:
-  union {
-    T value_;  ///< Once it was moved.
-  };
+  element_slot<T> own_;  ///< Full once it was moved.
 };
 
 template <class T>
@@ -135,7 +131,8 @@ class [[nodiscard]] channel_receive_result : public channel_receive<T> {
 /// are moved under the channel's lock, so a move must not use the channel.
 ///
 /// Threads:  every function may be called by any thread, send() and receive() by tasks.
-/// Lifetime: must outlive who waits in it. A task that it has woken may destroy it.
+/// Lifetime: must outlive who waits in it, until their awaits have ended. A task that it has woken
+///           may destroy it although the call that woke it has not returned.
 template <class T>
 class channel {
   static_assert(std::is_same_v<T, std::remove_cvref_t<T>>, "a channel carries plain values");

@@ -17,7 +17,6 @@ class oneshot_state : public pooled {
   oneshot_state() noexcept : core_(element_of<T>, &slot_, 1) {}
   oneshot_state(const oneshot_state&) = delete;
   oneshot_state& operator=(const oneshot_state&) = delete;
-  ~oneshot_state() {}
 
   channel_core& core() noexcept { return core_; }
 
@@ -29,9 +28,7 @@ class oneshot_state : public pooled {
 
  private:
   std::atomic<int> ends_{2};
-  union {
-    T slot_;  ///< The channel's ring.
-  };
+  element_slot<T> slot_;  ///< The channel's ring.
   channel_core core_;
 };
 

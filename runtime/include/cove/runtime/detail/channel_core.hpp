@@ -61,6 +61,16 @@ inline constexpr element_type element_of{sizeof(T), alignof(T),
                                          },
                                          [](void* at) noexcept { static_cast<T*>(at)->~T(); }};
 
+/// Room for one element. Whoever has it knows whether one is there.
+template <class T>
+union element_slot {
+  element_slot() noexcept {}
+  explicit element_slot(T&& from) noexcept : value(std::move(from)) {}
+  ~element_slot() {}
+
+  T value;
+};
+
 class channel_core;
 
 /// Someone who sends or receives one element: a task that awaits this, or a thread.
