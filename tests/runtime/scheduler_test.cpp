@@ -111,6 +111,7 @@ TEST_CASE("M01 tasks that are spawned from outside all run once, idle or under l
         });
       for (std::thread& each : threads) each.join();
       over = true;
+      for (auto& each : ballast) in.wait(std::move(each));
     });
     CHECK(runs.all_are_one());
   }
