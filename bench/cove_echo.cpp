@@ -17,6 +17,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -133,10 +134,10 @@ cove::task<> serve(cove::net::tcp_listener listener, std::size_t buffer_bytes) {
 }
 
 template <class Number>
-Number number(std::string_view text) {
+Number number(const char* text) {
   Number value{};
-  const auto end = text.data() + text.size();
-  if (const auto parsed = std::from_chars(text.data(), end, value);
+  const char* end = text + std::strlen(text);
+  if (const auto parsed = std::from_chars(text, end, value);
       parsed.ec != std::errc{} || parsed.ptr != end)
     usage();
   return value;

@@ -2,6 +2,8 @@
 
 #include <cove/runtime/detail/log.hpp>
 
+#include <string>
+
 namespace cove::net::detail {
 
 bool accept_backoff::passes(std::error_code why) noexcept {
@@ -20,6 +22,56 @@ std::int64_t accept_backoff::next_ns(std::error_code why) noexcept {
     wait_ns_ = wait_ns_ * 2 < longest_ns ? wait_ns_ * 2 : longest_ns;
   }
   return wait_ns_;
+}
+
+namespace {
+
+bool peer_broke_it(std::error_code why) noexcept {
+  return why == std::errc::connection_reset || why == std::errc::broken_pipe ||
+         why == std::errc::connection_aborted || why == std::errc::timed_out ||
+         why == std::errc::host_unreachable || why == std::errc::network_unreachable;
+}
+
+std::string describe(const task_failure& failure, std::string_view what) {
+  // The coroutine's signature is long, and its place says as much.
+  const std::string name(failure.name.find('(') == std::string_view::npos ? failure.name : "");
+  return "session " + std::to_string(failure.id) + (name.empty() ? "" : " \"" + name + "\"") +
+         " (" + failure.place.file_name() + ":" + std::to_string(failure.place.line()) +
+         ") failed: " + std::string(what);
+}
+
+}  // namespace
+
+void session_log::operator()(const task_failure& failure) noexcept {
+  using cove::detail::log;
+  using cove::detail::log_level;
+  try {
+    std::rethrow_exception(failure.exception);
+  } catch (const std::system_error& e) {
+    // deadline_exceeded is a timeout of ours, and no peer's doing.
+    if (peer_broke_it(e.code()) && e.code() != errc::deadline_exceeded)
+      return peer_broke(failure, e.what());
+    log(log_level::error, describe(failure, e.what()));
+  } catch (const std::exception& e) {
+    log(log_level::error, describe(failure, e.what()));
+  } catch (...) {
+    log(log_level::error, describe(failure, "an exception that is no std::exception"));
+  }
+}
+
+void session_log::peer_broke(const task_failure& failure, std::string_view what) noexcept {
+  constexpr std::int64_t second_ns = 1'000'000'000;
+  const std::int64_t now = clock::now().time_since_epoch().count();
+  // relaxed: who moves the moment writes the line; the count only has to be right in the end.
+  unsaid_.fetch_add(1, std::memory_order_relaxed);
+  std::int64_t until = silent_until_ns_.load(std::memory_order_relaxed);
+  if (now < until ||
+      !silent_until_ns_.compare_exchange_strong(until, now + second_ns, std::memory_order_relaxed))
+    return;
+  const std::uint64_t ended = unsaid_.exchange(0, std::memory_order_relaxed);
+  std::string text = describe(failure, what);
+  if (ended > 1) text += "; so did " + std::to_string(ended - 1) + " others since the last line";
+  cove::detail::log(cove::detail::log_level::info, text);
 }
 
 }  // namespace cove::net::detail

@@ -3,7 +3,6 @@
 #include "clock.hpp"
 
 #include <memory>
-#include <new>
 #include <utility>
 
 // The order in which a worker looks for work: its own queue (the next slot first), the global
@@ -201,7 +200,7 @@ void scheduler::push(processor& p, detail::task_ctl& task) noexcept {
   unsigned count = 0;
   detail::task_ctl* spilled = p.queue.push(&task, count);
   if (spilled == nullptr) return;
-  std::unique_ptr<task_batch> batch(new (std::nothrow) task_batch);
+  std::unique_ptr<task_batch> batch = task_batch::make();
   for (; batch != nullptr && spilled != nullptr; spilled = spilled->next)
     batch->tasks[batch->end++] = spilled;
   {

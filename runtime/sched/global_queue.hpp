@@ -17,15 +17,18 @@ namespace cove::sched {
 struct task_batch {
   static constexpr unsigned capacity = 129;  ///< Half a ring, and the task that found it full.
 
-  static void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  static void* operator new(std::size_t bytes) { return detail::frame_allocate(bytes); }
+  static void operator delete(void* batch, std::size_t bytes) noexcept {
+    detail::frame_free(batch, bytes);
+  }
+
+  /// An empty one; null without memory.
+  static std::unique_ptr<task_batch> make() noexcept {
     try {
-      return detail::frame_allocate(bytes);
+      return std::make_unique<task_batch>();
     } catch (const std::bad_alloc&) {
       return nullptr;
     }
-  }
-  static void operator delete(void* batch, std::size_t bytes) noexcept {
-    detail::frame_free(batch, bytes);
   }
 
   task_batch* next = nullptr;

@@ -20,7 +20,7 @@ class fixture {
 
   void push_one(int number) { queue.push(make(number)); }
   void push_batch(int from, int count) {
-    std::unique_ptr<task_batch> batch(new (std::nothrow) task_batch);
+    std::unique_ptr<task_batch> batch = task_batch::make();
     for (int i = 0; i < count; ++i) batch->tasks[batch->end++] = &make(from + i);
     queue.push(std::move(batch));
   }

@@ -24,6 +24,22 @@ class accept_backoff {
   std::int64_t wait_ns_ = 0;
 };
 
+/// What serving says of sessions that fail. Peers come and go: where one broke the connection, one
+/// line a second tells how many did; every other failure has a line of its own.
+class session_log {
+ public:
+  session_log() noexcept = default;
+  /// Before its first use only.
+  session_log(session_log&&) noexcept {}
+  void operator()(const task_failure& failure) noexcept;
+
+ private:
+  void peer_broke(const task_failure& failure, std::string_view what) noexcept;
+
+  std::atomic<std::int64_t> silent_until_ns_{INT64_MIN};
+  std::atomic<std::uint64_t> unsaid_{0};  ///< Since the last line.
+};
+
 template <class Handler>
 task<> accept_into(supervisor& sessions, tcp_listener& listener, Handler& handler) {
   accept_backoff backoff;
@@ -56,8 +72,9 @@ template <class Handler>
 concept session_handler = std::is_invocable_r_v<task<>, std::decay_t<Handler>, tcp_stream>;
 
 /// Accepts connections and runs `handler(stream)` for each as a task of its own, until the listener
-/// is closed; then waits for the sessions. A session that fails is logged and ends alone. Running
-/// out of descriptors or memory pauses accepting, it does not end it.
+/// is closed; then waits for the sessions. A session that fails is logged and ends alone; those
+/// whose peer broke the connection share a line a second. Running out of descriptors or memory
+/// pauses accepting, it does not end it.
 ///
 ///     co_await cove::net::serve(std::move(listener), session);
 ///
@@ -67,7 +84,8 @@ concept session_handler = std::is_invocable_r_v<task<>, std::decay_t<Handler>, t
 template <session_handler Handler>
 task<> serve(tcp_listener& listener, Handler handler) {
   const detail::accept_loop<Handler> loop(listener, handler);
-  co_await with_supervisor(loop);
+  detail::session_log log;
+  co_await with_supervisor(loop, std::move(log));
 }
 
 namespace detail {
