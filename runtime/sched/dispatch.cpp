@@ -143,6 +143,21 @@ bool suspend(task_ctl& task, operation& op, std::coroutine_handle<> leaf) noexce
   return false;
 }
 
+bool run_before(task_ctl& first, task_ctl& task, operation& op,
+                std::coroutine_handle<> leaf) noexcept {
+  sched::machine* m = sched::this_machine();
+  const sched::runtime_entry entry(task.runtime->scheduler, m);
+  if (entry.p() == nullptr || --task.budget < 0 || glance(task) != stop_reason::none ||
+      !entry.p()->queue.take_next_if(first))
+    return false;
+  task.leaf = leaf;
+  task.op = &op;
+  task.waits.store(op.name, std::memory_order_relaxed);
+  m->first = &first;
+  static_cast<void>(entry.p()->queue.push_next(&task));  // It is empty: `first` was there.
+  return true;
+}
+
 void suspend_yield(task_ctl& task, std::coroutine_handle<> leaf) noexcept {
   task.leaf = leaf;
   task.op = nullptr;

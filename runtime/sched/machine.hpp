@@ -25,6 +25,7 @@ struct machine {
   std::uint32_t random;
   detail::task_ctl* current = nullptr;   ///< The task it runs.
   std::coroutine_handle<> bounce;        ///< Resume this from the loop, on a fresh stack.
+  detail::task_ctl* first = nullptr;     ///< Runs before anything else; see run_before().
   detail::task_ctl* finished = nullptr;  ///< The root that has just come to its end.
   std::uint64_t next_id = 0;             ///< Task ids handed out in blocks.
   std::uint64_t last_id = 0;

@@ -114,6 +114,14 @@ class run_queue {
     return next_.exchange(nullptr, std::memory_order_release);
   }
 
+  /// The only P: takes the task out of the next slot if it is this one.
+  /// Threads: the owner.
+  [[nodiscard]] bool take_next_if(const Task& task) noexcept {
+    if (!solo_ || next_.load(std::memory_order_relaxed) != &task) return false;
+    next_.store(nullptr, std::memory_order_release);  // As in take_next().
+    return true;
+  }
+
   /// Takes the oldest task of the ring; null where there is none.
   /// Threads: the owner.
   [[nodiscard]] Task* pop() noexcept {

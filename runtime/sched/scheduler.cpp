@@ -3,6 +3,8 @@
 #include "sched/dispatch.hpp"
 #include "sched/runtime_entry.hpp"
 
+#include <utility>
+
 namespace cove::sched {
 
 scheduler::scheduler(const struct settings& chosen, std::unique_ptr<netpoll::backend> poller)
@@ -102,7 +104,8 @@ unsigned scheduler::threads() noexcept {
 
 void scheduler::run_worker(machine& m) noexcept {
   set_this_machine(&m);
-  while (detail::task_ctl* task = find_work(m)) {
+  while (detail::task_ctl* task =
+             m.first != nullptr ? std::exchange(m.first, nullptr) : find_work(m)) {
     counters::add(m.p->count.runs);
     dispatch(m, *task);
   }

@@ -317,6 +317,50 @@ TEST_CASE("M13 what a task spawns runs while the task keeps its worker") {
   }
 }
 
+TEST_CASE("M12 a task that spawns and joins without end lets others run") {
+  for (const unsigned workers : {1U, 2U}) {
+    run_in(plain_options(workers), []() -> task<> {
+      int turns = 0;
+      const auto beside = [](int* count) -> task<> {
+        for (;;) {
+          ++*count;
+          co_await yield();
+        }
+      };
+      auto other = spawn(beside, &turns);
+      for (int i = 0; i < 1000; ++i) {
+        auto child = spawn(nothing);
+        co_await child;
+      }
+      other.cancel();
+      static_cast<void>(co_await other.as_result());
+      CHECK(turns > 10);
+    });
+  }
+}
+
+TEST_CASE("M09 joining a task that was spawned just now waits for it if it has to wait") {
+  run_in(plain_options(1), []() -> task<> {
+    auto asleep = spawn(forever);
+    bool timed_out = false;
+    try {
+      co_await cove::with_timeout(asleep, 1ms);
+    } catch (const std::system_error& e) {
+      timed_out = e.code() == std::errc::timed_out;
+    }
+    CHECK(timed_out);
+    asleep.cancel();
+    auto gives_way = spawn([]() -> task<int> {
+      co_await yield();
+      co_return 7;
+    });
+    const int value = co_await gives_way;
+    CHECK(value == 7);
+    auto ended = co_await asleep.as_result();
+    CHECK(ended.error() == std::errc::operation_canceled);
+  });
+}
+
 TEST_CASE("M13 as many tasks as there are workers run at once, spawned from outside") {
   for (const int workers : {2, 3, 4}) {
     std::atomic<int> in_vain{0};

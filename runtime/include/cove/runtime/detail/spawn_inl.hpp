@@ -16,6 +16,8 @@ class join_awaiter : public awaitable_base, public join_op {
   bool await_ready() const noexcept { return false; }
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+    // A task that was spawned just now is run rather than waited for.
+    if (target != nullptr && run_before(*target, *task_, *this, self)) return true;
     return suspend(*task_, *this, self);
   }
   T await_resume() {

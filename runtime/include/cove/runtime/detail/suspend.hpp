@@ -31,6 +31,12 @@ concept library_awaitable = std::derived_from<std::remove_cvref_t<A>, awaitable_
 [[gnu::noinline]] bool suspend(task_ctl& task, operation& op,
                                std::coroutine_handle<> leaf) noexcept;
 
+/// Lets `first` run and then `task`, which looks again how `op` stands, if that is cheaper than to
+/// wait for it: `first` is the next to run here, and there is no other worker that could run `task`
+/// meanwhile. False: it is not; nothing was done. True: as suspend().
+[[gnu::noinline]] bool run_before(task_ctl& first, task_ctl& task, operation& op,
+                                  std::coroutine_handle<> leaf) noexcept;
+
 /// Gives way: the task goes behind all that is runnable. Same rule for the caller.
 [[gnu::noinline]] void suspend_yield(task_ctl& task, std::coroutine_handle<> leaf) noexcept;
 
