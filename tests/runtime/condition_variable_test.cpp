@@ -52,10 +52,10 @@ TEST_CASE("notify_one wakes who has waited longest, notify_all the others") {
     co_await wait_in_order(&number, 4, &tasks);
     number.changed.notify_one();
     co_await tasks[0];
-    CHECK(number.order == std::vector<int>{0});
+    CHECK(number.order == cove::test::numbers(0));
     number.changed.notify_all();
     for (std::size_t i = 1; i < 4; ++i) co_await tasks[i];
-    CHECK(number.order == std::vector<int>{0, 1, 2, 3});
+    CHECK(number.order == cove::test::numbers(0, 1, 2, 3));
   });
 }
 
@@ -87,7 +87,7 @@ TEST_CASE("a wait with a condition goes on only when it holds") {
     }
     co_await first;
     co_await third;
-    CHECK(number.order == std::vector<int>{1, 3});
+    CHECK(number.order == cove::test::numbers(1, 3));
   });
 }
 
@@ -135,10 +135,10 @@ TEST_CASE("K18 a wait that is notified and cancelled in the same moment was noti
     tasks[0].cancel();
     auto ended = co_await tasks[0].as_result();
     CHECK(ended.has_value());
-    CHECK(number.order == std::vector<int>{0});
+    CHECK(number.order == cove::test::numbers(0));
     tasks[1].cancel();
     static_cast<void>(co_await tasks[1].as_result());
-    CHECK(number.order == std::vector<int>{0});
+    CHECK(number.order == cove::test::numbers(0));
   });
 }
 

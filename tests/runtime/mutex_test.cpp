@@ -58,7 +58,7 @@ TEST_CASE("M15 those who wait for a mutex are served in order") {
     CHECK(order.empty());
     guard.unlock();
     for (auto& each : tasks) co_await each;
-    CHECK(order == std::vector<int>{0, 1, 2, 3, 4});
+    CHECK(order == cove::test::numbers(0, 1, 2, 3, 4));
   });
 }
 
@@ -77,7 +77,7 @@ TEST_CASE("M15 a waiter that is cancelled leaves the mutex to the others, in ord
     guard.unlock();
     co_await tasks[1];
     co_await tasks[3];
-    CHECK(order == std::vector<int>{1, 3});
+    CHECK(order == cove::test::numbers(1, 3));
     CHECK(m.try_lock().owns_lock());
   });
 }
@@ -108,7 +108,7 @@ TEST_CASE("M15 a waiter that was called and cancelled takes an open mutex") {
     tasks[0].cancel();
     auto ended = co_await tasks[0].as_result();
     CHECK(ended.has_value());
-    CHECK(order == std::vector<int>{0});
+    CHECK(order == cove::test::numbers(0));
     CHECK(m.try_lock().owns_lock());
   });
 }
@@ -129,7 +129,7 @@ TEST_CASE("M15 a waiter that was called and cancelled leaves a taken mutex to th
     CHECK(order.empty());
     guard.unlock();
     co_await tasks[1];
-    CHECK(order == std::vector<int>{1});
+    CHECK(order == cove::test::numbers(1));
   });
 }
 

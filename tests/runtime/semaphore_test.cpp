@@ -58,7 +58,7 @@ TEST_CASE("who waits is served in order, and who wants many is not passed") {
     go_on.release(2);
     co_await many;
     co_await few;
-    CHECK(order == std::vector<int>{1, 2});
+    CHECK(order == cove::test::numbers(1, 2));
     CHECK(permits.available() == 2);
   });
 }
@@ -79,7 +79,7 @@ TEST_CASE("M15 a waiter that is cancelled takes nothing and lets those behind go
     CHECK(ended.error() == std::errc::operation_canceled);
     go_on.release();
     co_await few;
-    CHECK(order == std::vector<int>{2});
+    CHECK(order == cove::test::numbers(2));
     first.release();
     CHECK(permits.available() == 2);
   });

@@ -57,7 +57,7 @@ TEST_CASE("a writer is not passed by readers that come after it") {
     reading.unlock();
     co_await writer;
     co_await reader;
-    CHECK(order == std::vector<int>{1, 2});
+    CHECK(order == cove::test::numbers(1, 2));
   });
 }
 
@@ -74,7 +74,7 @@ TEST_CASE("M15 a writer that is cancelled lets the readers behind it go on") {
     auto ended = co_await writer.as_result();
     CHECK(ended.error() == std::errc::operation_canceled);
     co_await reader;
-    CHECK(order == std::vector<int>{2});
+    CHECK(order == cove::test::numbers(2));
     reading.unlock();
     CHECK(m.try_lock().owns_lock());
   });

@@ -28,6 +28,7 @@
 #include <string>
 #include <thread>
 #include <type_traits>
+#include <vector>
 
 namespace cove::test {
 
@@ -151,6 +152,12 @@ bool thread_waits_for(Predicate holds, std::chrono::milliseconds limit = patienc
     std::this_thread::yield();
   }
   return true;
+}
+
+/// For comparisons in coroutines, where GCC 12 gets braces wrong.
+template <class... Numbers>
+std::vector<int> numbers(Numbers... each) {
+  return {each...};
 }
 
 /// Sleeps until it is cancelled.
