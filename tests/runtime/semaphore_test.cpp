@@ -144,9 +144,9 @@ TEST_CASE("M15 never more are inside than there are permits, whoever is cancelle
     std::atomic<int> most{0};
     std::vector<join_handle<>> tasks;
     for (int i = 0; i < 40; ++i) tasks.push_back(spawn(crowd, &permits, &inside, &most, 200));
-    for (int i = 0; i < 20; ++i) {
-      for (int j = 0; j < i; ++j) co_await cove::this_task::yield();
-      tasks[static_cast<std::size_t>(2 * i)].cancel();
+    for (std::size_t i = 0; i < 20; ++i) {
+      for (std::size_t j = 0; j < i; ++j) co_await cove::this_task::yield();
+      tasks[2 * i].cancel();
     }
     for (auto& each : tasks) static_cast<void>(co_await each.as_result());
     CHECK(most <= limit);

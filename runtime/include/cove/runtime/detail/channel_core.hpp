@@ -56,7 +56,7 @@ template <class T>
 inline constexpr element_type element_of{sizeof(T), alignof(T),
                                          [](void* to, void* from) noexcept {
                                            T& source = *static_cast<T*>(from);
-                                           ::new (to) T(std::move(source));
+                                           ::new (to) T(static_cast<T&&>(source));
                                            source.~T();
                                          },
                                          [](void* at) noexcept { static_cast<T*>(at)->~T(); }};
@@ -94,7 +94,10 @@ class channel_wait : public wait_awaiter<channel_wait> {
       : wait_awaiter(verb), on_(&on), slot_(slot), side_(which) {}
   /// Before its start only.
   channel_wait(channel_wait&& other, void* slot) noexcept
-      : wait_awaiter(std::move(other)), on_(other.on_), slot_(slot), side_(other.side_) {}
+      : wait_awaiter(static_cast<wait_awaiter&&>(other)),
+        on_(other.on_),
+        slot_(slot),
+        side_(other.side_) {}
   ~channel_wait() = default;
 
   /// Sender: throws unless its element was moved.

@@ -88,7 +88,7 @@ class log_wait : public wait_awaiter<log_wait> {
       : wait_awaiter(verb), on_(&on), from_(from) {}
   /// Before its start only.
   log_wait(log_wait&& other) noexcept
-      : wait_awaiter(std::move(other)), on_(other.on_), from_(other.from_) {}
+      : wait_awaiter(static_cast<wait_awaiter&&>(other)), on_(other.on_), from_(other.from_) {}
 
  protected:
   reading found_;  ///< Whoever grants it, or its own attempt.
