@@ -88,10 +88,13 @@ bool must_end(io_op& op, task_ctl& task) noexcept {
   return op.stopped != stop_reason::none;
 }
 
+bool writes(const io_op& op) noexcept {
+  return op.kind == io_kind::write || op.kind == io_kind::write_v;
+}
+
 /// An empty write, an exact read of nothing and a read behind the end succeed without a call.
 bool has_nothing_to_do(io_op& op) noexcept {
-  const bool writes = direction_of(op.kind) == direction::write && op.kind != io_kind::connect;
-  if ((writes || op.whole) && op.size == 0) return true;
+  if ((writes(op) || op.whole) && op.size == 0) return true;
   return ends_already(op, *op.desc);
 }
 
@@ -101,19 +104,16 @@ bool try_now(io_op& op, poll_desc& desc, bool first) noexcept {
   // A write rarely finds the buffer full, and each event of a read says that there is room. So its
   // first call leaves an event in the slot: if it would block, arming finds that, and it is made
   // once more.
-  const bool writes = op.kind == io_kind::write || op.kind == io_kind::write_v;
-  for (bool keep_event = first && writes;; keep_event = false) {
+  bool& drained = desc.drained_at(direction_of(op.kind));
+  for (bool keep_event = first && writes(op);; keep_event = false) {
     if (!keep_event) slot.prepare();
+    drained = false;  // Said of an earlier call, whose next event may be gone from the slot.
     switch (perform(op, desc)) {
       case step::final: return true;
       case step::would_block: return false;
       case step::more: break;
     }
-    bool& drained = desc.drained_at(direction_of(op.kind));
-    if (drained) {
-      drained = false;
-      return false;
-    }
+    if (std::exchange(drained, false)) return false;
   }
 }
 
@@ -195,8 +195,7 @@ bool io_try(io_op& op, task_ctl& task) noexcept {
   if (must_end(op, task) || has_nothing_to_do(op)) return true;
   if (task.runtime->completes) return false;
   op.tried = true;
-  bool& drained = op.desc->drained_at(direction_of(op.kind));
-  if (std::exchange(drained, false)) return false;
+  if (std::exchange(op.desc->drained_at(direction_of(op.kind)), false)) return false;
   return try_now(op, *op.desc, true);
 }
 

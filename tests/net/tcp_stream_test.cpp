@@ -341,6 +341,34 @@ TEST_CASE("S08 no event is lost between a short read and the next one") {
   });
 }
 
+/// A short read, `spent` operations more, a read that has to wait, and one for what came with that.
+task<std::string> read_after_spending(tcp_stream* stream, int spent) {
+  std::array<std::byte, 8> buffer;
+  std::size_t n = co_await stream->read_some(buffer);
+  std::string got(text_of(std::span(buffer).first(n)));
+  for (int i = 0; i < spent; ++i) co_await stream->write_some(std::span<const std::byte>());
+  for (int i = 0; i < 2; ++i) {
+    n = co_await stream->read_some(buffer);
+    got += text_of(std::span(buffer).first(n));
+  }
+  co_return got;
+}
+
+TEST_CASE("S08 a short read is forgotten once more was asked for, wherever the budget ends") {
+  run_test([]() -> task<> {
+    auto [stream, peer] = co_await make_link();
+    for (int spent = 100; spent < 150; ++spent) {
+      peer.send("1234");
+      auto reading = cove::spawn(
+          [&, spent] { return cove::with_timeout(read_after_spending(&stream, spent), 10s); });
+      co_await until_waiting("read_some");
+      peer.send("abcdefghABCDEFGH");
+      const std::string got = co_await reading;
+      CHECK(got == "1234abcdefghABCDEFGH");
+    }
+  });
+}
+
 TEST_CASE("S09 a read of nothing is refused and takes nothing, not even the end") {
   run_test([]() -> task<> {
     auto [stream, peer] = co_await make_link();
