@@ -6,7 +6,7 @@ using detail::spin_guard;
 
 void barrier::end_round(detail::granted_list& granted) noexcept {
   arrived_ = 0;
-  while (!waiting_.empty()) granted.push_if(waiting_.grant_front());
+  waiting_.grant_all(granted);
 }
 
 void barrier::arrive_and_drop() noexcept {

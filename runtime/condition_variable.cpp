@@ -17,7 +17,7 @@ void condition_variable::notify_all() noexcept {
   detail::granted_list granted;
   {
     const spin_guard guard(lock_);
-    while (!waiting_.empty()) granted.push_if(waiting_.grant_front());
+    waiting_.grant_all(granted);
   }
   granted.wake();
 }

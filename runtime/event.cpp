@@ -12,7 +12,7 @@ void event::set() noexcept {
   {
     const spin_guard guard(lock_);
     set_ = true;
-    while (!waiting_.empty()) granted.push_if(waiting_.grant_front());
+    waiting_.grant_all(granted);
   }
   granted.wake();
 }

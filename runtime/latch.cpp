@@ -8,7 +8,7 @@ void latch::arrive(std::size_t count, detail::granted_list& granted) noexcept {
   COVE_CHECK(count <= count_, "a latch was counted down below zero");
   count_ -= count;
   if (count_ != 0) return;
-  while (!waiting_.empty()) granted.push_if(waiting_.grant_front());
+  waiting_.grant_all(granted);
 }
 
 void latch::count_down(std::size_t count) noexcept {

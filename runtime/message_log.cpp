@@ -62,7 +62,7 @@ void message_log::close() noexcept {
   {
     const spin_guard guard(lock_);
     closed_ = true;
-    while (waiter* each = waiting_.grant_front()) told.push(*each);
+    waiting_.grant_all(told);
   }
   told.wake();
 }

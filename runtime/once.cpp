@@ -22,7 +22,7 @@ void once::finish() noexcept {
     const spin_guard guard(lock_);
     // release: pairs with the load in done().
     state_.store(state::done, std::memory_order_release);
-    while (!waiting_.empty()) granted.push_if(waiting_.grant_front());
+    waiting_.grant_all(granted);
   }
   granted.wake();
 }

@@ -31,15 +31,16 @@ void wait_list::unlink(waiter& which) noexcept {
   which.previous = which.next = nullptr;
 }
 
-void wait_list::grant(waiter& which) noexcept {
-  unlink(which);
-  which.phase = waiter::state::granted;
-}
-
 waiter* wait_list::grant_front() noexcept {
   waiter* which = first_;
-  if (which != nullptr) grant(*which);
+  if (which == nullptr) return nullptr;
+  unlink(*which);
+  which->phase = waiter::state::granted;
   return which;
+}
+
+void wait_list::grant_all(granted_list& granted) noexcept {
+  while (waiter* each = grant_front()) granted.push(*each);
 }
 
 bool wait_list::withdraw(waiter& which) noexcept {

@@ -38,6 +38,8 @@ struct waiter : operation {
   std::uintptr_t who = 0;
 };
 
+class granted_list;
+
 /// Those who wait, in the order in which they came.
 /// Threads: under the lock of the primitive that has it.
 class wait_list {
@@ -56,8 +58,8 @@ class wait_list {
   /// waiting -> granted: takes the first one off; null if there is none. The caller owes it
   /// wake().
   waiter* grant_front() noexcept;
-  /// waiting -> granted, for one from the middle.
-  void grant(waiter& which) noexcept;
+  /// The same for all of them, in their order.
+  void grant_all(granted_list& granted) noexcept;
   /// waiting -> fresh. False if it was granted before: it will be woken.
   bool withdraw(waiter& which) noexcept;
 
