@@ -13,6 +13,7 @@ using cove::semaphore;
 using cove::task;
 using cove::with_timeout;
 using cove::test::forever;
+using cove::test::outcome_of;
 using cove::test::plain_options;
 using cove::test::run_in;
 using std::chrono_literals::operator""ms;
@@ -39,20 +40,6 @@ task<> fails(semaphore* after, const char* why, semaphore* next) {
   co_await take(after);
   next->release();
   throw std::runtime_error(why);
-}
-
-template <class Op>
-task<std::string> outcome_of(Op op) {
-  try {
-    static_cast<void>(co_await std::move(op));
-  } catch (const cove::canceled&) {
-    co_return "canceled";
-  } catch (const cove::error& e) {
-    co_return e.code() == cove::errc::deadline_exceeded ? "deadline" : e.what();
-  } catch (const std::exception& e) {
-    co_return e.what();
-  }
-  co_return "done";
 }
 
 TEST_CASE("K19 the losers of a race are cancelled and have ended when it ends") {

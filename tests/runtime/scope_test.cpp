@@ -55,16 +55,8 @@ task<> add(std::atomic<int>& to, int n) {
 /// What a scope ended with, as text.
 template <class F>
 task<std::string> outcome_of(F body) {
-  try {
-    co_await with_scope(std::move(body));
-  } catch (const cove::canceled&) {
-    co_return "canceled";
-  } catch (const cove::error& e) {
-    co_return e.code() == cove::errc::deadline_exceeded ? "deadline" : e.what();
-  } catch (const std::exception& e) {
-    co_return e.what();
-  }
-  co_return "done";
+  auto whole = with_scope(std::move(body));
+  co_return co_await cove::test::outcome_of(std::move(whole));
 }
 
 // ----- waiting -----

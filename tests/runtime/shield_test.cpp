@@ -13,6 +13,7 @@ using cove::semaphore;
 using cove::shield;
 using cove::task;
 using cove::with_timeout;
+using cove::test::code_of;
 using cove::test::eventually;
 using cove::test::forever;
 using cove::test::plain_options;
@@ -21,18 +22,6 @@ using cove::this_task::stop_requested;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using std::chrono_literals::operator""h;
-
-/// The code of what left `op`; zero if nothing did.
-template <class Op>
-task<std::error_code> code_of(Op op) {
-  std::error_code code;
-  try {
-    co_await std::move(op);
-  } catch (const std::system_error& e) {
-    code = e.code();
-  }
-  co_return code;
-}
 
 task<> take(semaphore* from) { static_cast<void>((co_await from->acquire()).forget()); }
 

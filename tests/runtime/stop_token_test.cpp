@@ -7,6 +7,7 @@ namespace {
 using cove::cancel_on;
 using cove::semaphore;
 using cove::task;
+using cove::test::code_of;
 using cove::test::forever;
 using cove::test::plain_options;
 using cove::test::run_in;
@@ -14,17 +15,6 @@ using cove::test::run_in;
 task<> waits(semaphore* here) {
   here->release();
   co_await forever();
-}
-
-template <class Op>
-task<std::error_code> code_of(Op op) {
-  std::error_code code;
-  try {
-    co_await std::move(op);
-  } catch (const std::system_error& e) {
-    code = e.code();
-  }
-  co_return code;
 }
 
 TEST_CASE("a stop token ends what runs under it, and nothing else") {

@@ -22,6 +22,7 @@ using cove::runtime;
 using cove::task;
 using cove::with_deadline;
 using cove::with_timeout;
+using cove::test::code_of;
 using cove::test::eventually;
 using cove::test::forever;
 using cove::test::plain_options;
@@ -45,18 +46,6 @@ task<int> sleeps(std::chrono::nanoseconds time) {
   co_return 1;
 }
 task<> sleeps_until_canceled() { co_await forever(); }
-
-/// The code of what left `op`; zero if nothing did.
-template <class Op>
-task<std::error_code> code_of(Op op) {
-  std::error_code code;
-  try {
-    co_await std::move(op);
-  } catch (const std::system_error& e) {
-    code = e.code();
-  }
-  co_return code;
-}
 
 std::uint64_t timers() { return runtime::current()->stats().timers; }
 

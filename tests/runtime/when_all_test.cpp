@@ -16,6 +16,7 @@ using cove::when_all;
 using cove::when_all_settled;
 using cove::with_timeout;
 using cove::test::forever;
+using cove::test::outcome_of;
 using cove::test::plain_options;
 using cove::test::run_in;
 using std::chrono_literals::operator""ms;
@@ -50,20 +51,6 @@ task<> lingers(semaphore* here, std::atomic<int>* canceled) {
 task<> fails_after(semaphore* here) {
   co_await take(here);
   throw std::runtime_error("first");
-}
-
-template <class Op>
-task<std::string> outcome_of(Op op) {
-  try {
-    static_cast<void>(co_await std::move(op));
-  } catch (const cove::canceled&) {
-    co_return "canceled";
-  } catch (const cove::error& e) {
-    co_return e.code() == cove::errc::deadline_exceeded ? "deadline" : e.what();
-  } catch (const std::exception& e) {
-    co_return e.what();
-  }
-  co_return "done";
 }
 
 TEST_CASE("when_all gives all results in the order of its operands") {

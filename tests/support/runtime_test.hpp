@@ -160,6 +160,33 @@ std::vector<int> numbers(Numbers... each) {
   return {each...};
 }
 
+/// The code of what left `op`; zero if nothing did.
+template <class Op>
+task<std::error_code> code_of(Op op) {
+  std::error_code code;
+  try {
+    static_cast<void>(co_await std::move(op));
+  } catch (const std::system_error& e) {
+    code = e.code();
+  }
+  co_return code;
+}
+
+/// What `op` ended with, as text.
+template <class Op>
+task<std::string> outcome_of(Op op) {
+  try {
+    static_cast<void>(co_await std::move(op));
+  } catch (const cove::canceled&) {
+    co_return "canceled";
+  } catch (const cove::error& e) {
+    co_return e.code() == cove::errc::deadline_exceeded ? "deadline" : e.what();
+  } catch (const std::exception& e) {
+    co_return e.what();
+  }
+  co_return "done";
+}
+
 /// Sleeps until it is cancelled.
 inline task<> forever() { co_await this_task::sleep_until(clock::time_point::max()); }
 
