@@ -140,9 +140,10 @@ poll_desc* descriptor::attach(task_ctl& task, io_op& why) noexcept {
 
 std::uintptr_t descriptor::occupy() noexcept {
   for (;;) {
-    std::uintptr_t word = fresh;
-    // acquire: pairs with the release of the one who had it before.
-    if (word_.compare_exchange_strong(word, occupied, std::memory_order_acquire)) return fresh;
+    // acquire: pairs with the release of the one who had it before, or of who attached it.
+    std::uintptr_t word = word_.load(std::memory_order_acquire);
+    if (word == fresh && word_.compare_exchange_strong(word, occupied, std::memory_order_acquire))
+      return fresh;
     if (word != occupied) return word;
     std::this_thread::yield();  // The other one is in a system call that does not wait.
   }
@@ -214,12 +215,9 @@ bool descriptor::is_closed() const noexcept {
 }
 
 bool descriptor::enter(poll_desc*& held) noexcept {
-  poll_desc* desc = attached();
-  if (desc == nullptr) {
-    const std::uintptr_t word = occupy();
-    if (word <= closed) return word == fresh;
-    desc = reinterpret_cast<poll_desc*>(word);
-  }
+  const std::uintptr_t word = occupy();
+  if (word <= closed) return word == fresh;
+  auto* desc = reinterpret_cast<poll_desc*>(word);
   if (desc->access.enter() != netpoll::gate::entry::entered) return false;
   held = desc;
   return true;
@@ -249,17 +247,14 @@ bool descriptor::try_bare(io_op& op) noexcept {
 }
 
 bool descriptor::try_now(io_op& op) noexcept {
-  poll_desc* desc = attached();
-  if (desc == nullptr) {
-    const std::uintptr_t word = occupy();
-    if (word == closed) return op.stopped = stop_reason::closed, true;
-    if (word == fresh) {
-      const bool ready = try_bare(op);
-      word_.store(fresh, std::memory_order_release);
-      return ready;
-    }
-    desc = reinterpret_cast<poll_desc*>(word);
+  const std::uintptr_t word = occupy();
+  if (word == closed) return op.stopped = stop_reason::closed, true;
+  if (word == fresh) {
+    const bool ready = try_bare(op);
+    word_.store(fresh, std::memory_order_release);
+    return ready;
   }
+  auto* desc = reinterpret_cast<poll_desc*>(word);
   const direction d = direction_of(op.kind);
   switch (desc->access.enter(d)) {
     case netpoll::gate::entry::entered: break;

@@ -124,10 +124,19 @@ void dispatch(machine& m, task_ctl& task) noexcept {
 
 namespace cove::detail {
 
-bool suspend(task_ctl& task, operation& op, std::coroutine_handle<> leaf) noexcept {
+namespace {
+
+/// The task stands in `op`, wherever it goes from here.
+void stand_in(task_ctl& task, operation& op, std::coroutine_handle<> leaf) noexcept {
   task.leaf = leaf;
   task.op = &op;
   task.waits.store(op.name, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+bool suspend(task_ctl& task, operation& op, std::coroutine_handle<> leaf) noexcept {
+  stand_in(task, op, leaf);
   sched::scheduler& scheduler = task.runtime->scheduler;
   const sched::runtime_entry entry(scheduler);
   if (entry.p() == nullptr || task.budget < 0) {
@@ -150,9 +159,7 @@ bool run_before(task_ctl& first, task_ctl& task, operation& op,
   if (entry.p() == nullptr || --task.budget < 0 || glance(task) != stop_reason::none ||
       !entry.p()->queue.take_next_if(first))
     return false;
-  task.leaf = leaf;
-  task.op = &op;
-  task.waits.store(op.name, std::memory_order_relaxed);
+  stand_in(task, op, leaf);
   m->first = &first;
   static_cast<void>(entry.p()->queue.push_next(&task));  // It is empty: `first` was there.
   return true;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cove/runtime/detail/frame_cache.hpp>
+#include <cove/runtime/detail/pooled.hpp>
 #include <cove/runtime/detail/task_ctl.hpp>
 
 #include <memory>
@@ -14,13 +14,8 @@
 namespace cove::sched {
 
 /// Tasks on their way from one worker's ring to another's.
-struct task_batch {
+struct task_batch : detail::pooled {
   static constexpr unsigned capacity = 129;  ///< Half a ring, and the task that found it full.
-
-  static void* operator new(std::size_t bytes) { return detail::frame_allocate(bytes); }
-  static void operator delete(void* batch, std::size_t bytes) noexcept {
-    detail::frame_free(batch, bytes);
-  }
 
   /// An empty one; null without memory.
   static std::unique_ptr<task_batch> make() noexcept {

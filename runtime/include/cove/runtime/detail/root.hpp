@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/runtime/detail/pooled.hpp>
 #include <cove/runtime/task.hpp>
 
 #include <tuple>
@@ -25,19 +26,8 @@ struct root_type {
   void (*destroy)(task_ctl& task) noexcept;
 };
 
-/// What does not depend on types: the memory, and where a failure goes.
-class root_base : public task_ctl {
- public:
-  static void* operator new(std::size_t bytes) { return frame_allocate(bytes); }
-  static void operator delete(void* root, std::size_t bytes) noexcept { frame_free(root, bytes); }
-  // What asks for more than the usual alignment goes to the general allocator.
-  static void* operator new(std::size_t bytes, std::align_val_t alignment) {
-    return ::operator new(bytes, alignment);
-  }
-  static void operator delete(void* root, std::size_t, std::align_val_t alignment) noexcept {
-    ::operator delete(root, alignment);
-  }
-
+/// What does not depend on types: where the memory comes from, and where a failure goes.
+class root_base : public task_ctl, public pooled {
  protected:
   explicit root_base(const root_type& chosen) noexcept { type = &chosen; }
 
