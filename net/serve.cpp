@@ -26,40 +26,42 @@ std::int64_t accept_backoff::next_ns(std::error_code why) noexcept {
 
 namespace {
 
-bool peer_broke_it(std::error_code why) noexcept {
+bool breaks_connections(std::error_code why) noexcept {
+  // deadline_exceeded is a timeout of ours, and no peer's doing.
   return why == std::errc::connection_reset || why == std::errc::broken_pipe ||
-         why == std::errc::connection_aborted || why == std::errc::timed_out ||
+         why == std::errc::connection_aborted ||
+         (why == std::errc::timed_out && why != errc::deadline_exceeded) ||
          why == std::errc::host_unreachable || why == std::errc::network_unreachable;
 }
 
-std::string describe(const task_failure& failure, std::string_view what) {
+bool peer_broke_it(const std::exception_ptr& failure) noexcept {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::system_error& e) {
+    return breaks_connections(e.code());
+  } catch (...) {
+    return false;
+  }
+}
+
+std::string describe(const task_failure& failure) {
   // The coroutine's signature is long, and its place says as much.
   const std::string name(failure.name.find('(') == std::string_view::npos ? failure.name : "");
   return "session " + std::to_string(failure.id) + (name.empty() ? "" : " \"" + name + "\"") +
          " (" + failure.place.file_name() + ":" + std::to_string(failure.place.line()) +
-         ") failed: " + std::string(what);
+         ") failed: " + cove::detail::describe_exception(failure.exception);
 }
 
 }  // namespace
 
 void session_log::operator()(const task_failure& failure) noexcept {
-  using cove::detail::log;
-  using cove::detail::log_level;
-  try {
-    std::rethrow_exception(failure.exception);
-  } catch (const std::system_error& e) {
-    // deadline_exceeded is a timeout of ours, and no peer's doing.
-    if (peer_broke_it(e.code()) && e.code() != errc::deadline_exceeded)
-      return peer_broke(failure, e.what());
-    log(log_level::error, describe(failure, e.what()));
-  } catch (const std::exception& e) {
-    log(log_level::error, describe(failure, e.what()));
-  } catch (...) {
-    log(log_level::error, describe(failure, "an exception that is no std::exception"));
-  }
+  if (peer_broke_it(failure.exception))
+    peer_broke(failure);
+  else
+    cove::detail::log(cove::detail::log_level::error, describe(failure));
 }
 
-void session_log::peer_broke(const task_failure& failure, std::string_view what) noexcept {
+void session_log::peer_broke(const task_failure& failure) noexcept {
   constexpr std::int64_t second_ns = 1'000'000'000;
   const std::int64_t now = clock::now().time_since_epoch().count();
   // relaxed: who moves the moment writes the line; the count only has to be right in the end.
@@ -69,7 +71,7 @@ void session_log::peer_broke(const task_failure& failure, std::string_view what)
       !silent_until_ns_.compare_exchange_strong(until, now + second_ns, std::memory_order_relaxed))
     return;
   const std::uint64_t ended = unsaid_.exchange(0, std::memory_order_relaxed);
-  std::string text = describe(failure, what);
+  std::string text = describe(failure);
   if (ended > 1) text += "; so did " + std::to_string(ended - 1) + " others since the last line";
   cove::detail::log(cove::detail::log_level::info, text);
 }

@@ -1,4 +1,4 @@
-#include "report.hpp"
+#include <cove/runtime/detail/log.hpp>
 
 #include "state.hpp"
 

@@ -1,5 +1,4 @@
 #include <cove/runtime/detail/log.hpp>
-#include "report.hpp"
 #include "state.hpp"
 
 #include <cstdio>

@@ -3,7 +3,6 @@
 #include <cove/runtime/detail/log.hpp>
 #include "cpu_count.hpp"
 #include "netpoll/pick.hpp"
-#include "report.hpp"
 #include "state.hpp"
 
 #include <charconv>

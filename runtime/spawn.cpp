@@ -1,7 +1,6 @@
 #include <cove/runtime/spawn.hpp>
 
 #include <cove/runtime/detail/log.hpp>
-#include "report.hpp"
 #include "sched/machine.hpp"
 #include "sched/runtime_entry.hpp"
 #include "state.hpp"

@@ -34,7 +34,7 @@ class session_log {
   void operator()(const task_failure& failure) noexcept;
 
  private:
-  void peer_broke(const task_failure& failure, std::string_view what) noexcept;
+  void peer_broke(const task_failure& failure) noexcept;
 
   std::atomic<std::int64_t> silent_until_ns_{INT64_MIN};
   std::atomic<std::uint64_t> unsaid_{0};  ///< Since the last line.

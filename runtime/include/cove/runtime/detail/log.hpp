@@ -1,5 +1,7 @@
 #pragma once
 
+#include <exception>
+#include <string>
 #include <string_view>
 
 namespace cove::detail {
@@ -10,6 +12,9 @@ enum class log_level : unsigned char { info, warning, error };
 /// spdlog, else one to standard error.
 /// Threads: any. Never throws: an entry that cannot be written is lost.
 void log(log_level level, std::string_view text) noexcept;
+
+/// What an exception says of itself.
+std::string describe_exception(const std::exception_ptr& failure);
 
 /// Writes out what is buffered.
 void flush_log() noexcept;
