@@ -2,6 +2,7 @@
 
 #include "clock.hpp"
 #include "sched/processor.hpp"
+#include "set_timer.hpp"
 #include "state.hpp"
 
 namespace cove {
@@ -9,9 +10,7 @@ namespace cove {
 clock::time_point clock::now() noexcept { return time_point(duration(detail::now_ns())); }
 
 namespace detail {
-namespace {
 
-/// Sets a timer on this processor; gives where it was set, or nullptr without memory.
 sched::processor* set_timer(sched::processor& p, task_ctl& task, timer_node& timer,
                             std::int64_t when_ns) noexcept {
   try {
@@ -21,8 +20,6 @@ sched::processor* set_timer(sched::processor& p, task_ctl& task, timer_node& tim
     return nullptr;
   }
 }
-
-}  // namespace
 
 std::int64_t moment_after(std::int64_t after_ns) noexcept {
   const std::int64_t now = now_ns();
