@@ -10,6 +10,7 @@
 #include <cove/runtime/event.hpp>
 #include <cove/runtime/for_each_concurrent.hpp>
 #include <cove/runtime/generator.hpp>
+#include <cove/runtime/interval.hpp>
 #include <cove/runtime/latch.hpp>
 #include <cove/runtime/lazy.hpp>
 #include <cove/runtime/mutex.hpp>
@@ -29,5 +30,6 @@
 #include <cove/runtime/task.hpp>
 #include <cove/runtime/this_task.hpp>
 #include <cove/runtime/time.hpp>
+#include <cove/runtime/timer.hpp>
 #include <cove/runtime/watch.hpp>
 #include <cove/runtime/when_all.hpp>
