@@ -1,5 +1,6 @@
 #include <cove/runtime/spawn.hpp>
 
+#include <cove/runtime/detail/binding.hpp>
 #include <cove/runtime/detail/log.hpp>
 #include "sched/machine.hpp"
 #include "sched/runtime_entry.hpp"
@@ -27,7 +28,7 @@
 //   2. the task leaves its group: the last access to the group, which may be gone right after
 //   3. the join word; a supervised failure that nobody can join any more is reported
 //   4. the waiter of the group, if this was the last of it, goes on
-// Coroutine, callable and arguments were gone before 1 (root.hpp).
+// Coroutine, callable and arguments were gone before 1 (root.hpp), and so are inherited values.
 
 namespace cove::detail {
 namespace {
@@ -92,6 +93,7 @@ bool start_root(task_group& group, task_ctl& task) noexcept {
   if (m != nullptr && m->current != nullptr && m->current->runtime == &runtime)
     task.parent_id = m->current->id;
   if (!adopt(group, task)) return false;
+  if (m != nullptr && m->current != nullptr) inherit(task, *m->current);
   const sched::runtime_entry entry(runtime.scheduler, m);
   if (entry.p() != nullptr) {
     sched::counters::add(entry.p()->count.spawned);
@@ -113,6 +115,7 @@ task_group& current_root_group() {
 
 void finish_task(task_ctl& task, sched::processor& p) noexcept {
   task_group& group = *task.group;
+  drop_bindings(task);
   if (task.failure) route_failure(task, group);
   sched::counters::add(p.count.finished);
   runtime_state& runtime = *task.runtime;  // The task may be gone before we are done.

@@ -17,6 +17,7 @@
 #include <cove/runtime/once.hpp>
 #include <cove/runtime/oneshot.hpp>
 #include <cove/runtime/race.hpp>
+#include <cove/runtime/rate_limiter.hpp>
 #include <cove/runtime/result.hpp>
 #include <cove/runtime/retry.hpp>
 #include <cove/runtime/runtime.hpp>
@@ -26,8 +27,11 @@
 #include <cove/runtime/shared_mutex.hpp>
 #include <cove/runtime/shield.hpp>
 #include <cove/runtime/spawn.hpp>
+#include <cove/runtime/strand.hpp>
 #include <cove/runtime/supervisor.hpp>
 #include <cove/runtime/task.hpp>
+#include <cove/runtime/task_inherited.hpp>
+#include <cove/runtime/task_local.hpp>
 #include <cove/runtime/this_task.hpp>
 #include <cove/runtime/time.hpp>
 #include <cove/runtime/timer.hpp>

@@ -25,6 +25,7 @@
 
 namespace cove::detail {
 
+struct binding;
 struct root_type;
 struct runtime_state;
 struct task_group;
@@ -92,6 +93,7 @@ struct task_ctl {
   cancel_scope* scopes = nullptr;
   /// The task's own scope: what join_handle::cancel() triggers.
   cancel_scope own;
+  binding* bindings = nullptr;  ///< Values of task variables, innermost first; see binding.hpp.
 
   // Under the lock of `group`.
   task_ctl* previous_sibling = nullptr;
