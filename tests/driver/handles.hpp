@@ -19,8 +19,11 @@ struct listener {
   std::atomic<int> serving{0};  ///< Accept loops that refer to it until it is closed.
 };
 
+class counted_timer;
+
 using stream_ptr = std::shared_ptr<net::tcp_stream>;
 using listener_ptr = std::shared_ptr<listener>;
+using timer_ptr = std::shared_ptr<counted_timer>;
 
 /// The objects of the client, by the names that it chose. An operation holds its object only until
 /// it has started, as the library allows (see begun.hpp): whoever lets go last destroys it, so
@@ -29,7 +32,7 @@ using listener_ptr = std::shared_ptr<listener>;
 /// Threads: any.
 class handle_table {
  public:
-  using object = std::variant<stream_ptr, listener_ptr>;
+  using object = std::variant<stream_ptr, listener_ptr, timer_ptr>;
 
   /// A table inside of another sees the outer one's names, and keeps its own to itself.
   explicit handle_table(handle_table* outer = nullptr) : outer_(outer) {}

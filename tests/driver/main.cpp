@@ -1,6 +1,6 @@
 // The conformance driver: makes the library usable from any language, by requests and replies of
 // one JSON object a line. A program starts it, asks it to listen, dial, read, cancel and so on, and
-// plays the other end with its own sockets; driver.py and play.py beside this file do so.
+// plays the other end with its own sockets; driver.py and the play*.py beside this file do so.
 //
 // The thread that reads standard input parses a line, registers its id (dispatcher.cpp), spawns a
 // task for it and goes on to the next; it waits for none. The task finds its verb in a table

@@ -9,8 +9,9 @@ namespace {
 const std::map<std::string_view, const verb*>& all_verbs() {
   static const auto all = [] {
     std::map<std::string_view, const verb*> known;
-    for (const auto table : {stream_verbs(), transfer_verbs(), serve_verbs(), composite_verbs(),
-                             task_verbs(), runtime_verbs(), host_verbs(), storm_verbs()})
+    for (const auto table :
+         {stream_verbs(), transfer_verbs(), serve_verbs(), composite_verbs(), task_verbs(),
+          runtime_verbs(), host_verbs(), storm_verbs(), timer_verbs()})
       for (const verb& each : table) known.emplace(each.name, &each);
     return known;
   }();

@@ -32,5 +32,6 @@ std::span<const verb> task_verbs();
 std::span<const verb> runtime_verbs();
 std::span<const verb> host_verbs();
 std::span<const verb> storm_verbs();
+std::span<const verb> timer_verbs();
 
 }  // namespace cove::driver

@@ -120,7 +120,7 @@ task<> run_close(stream_ptr stream, listener_ptr other) {
 task<> prepare_close(call& c) {
   const auto found = c.handles.find_any(c.asked.text("h"));
   if (const auto* stream = std::get_if<stream_ptr>(&found)) return run_close(*stream, nullptr);
-  return run_close(nullptr, std::get<listener_ptr>(found));
+  return run_close(nullptr, c.handles.find<listener>(c.asked.text("h")));
 }
 
 /// The name is freed before anything else; the objects go when the operations that are just
@@ -200,7 +200,11 @@ task<> run_info(call& c, handle_table::object of) {
   co_return;
 }
 
-task<> prepare_info(call& c) { return run_info(c, c.handles.find_any(c.asked.text("h"))); }
+task<> prepare_info(call& c) {
+  handle_table::object of = c.handles.find_any(c.asked.text("h"));
+  if (std::holds_alternative<timer_ptr>(of)) throw refusal::bad_request("\"h\" is a timer");
+  return run_info(c, std::move(of));
+}
 
 /// Sets the option if there is a value, then gets it.
 task<> run_option(call& c, stream_ptr stream, std::string name, std::optional<std::int64_t> set) {
