@@ -22,7 +22,18 @@ bool channel_wait::try_now() noexcept {
 
 bool channel_wait::begin() noexcept { return on_->attempt(*this, true); }
 
-bool channel_wait::give_up() noexcept { return on_->withdraw(*this); }
+spin_lock& channel_wait::lock() noexcept { return on_->lock_; }
+
+bool channel_wait::take(granted_list& granted) noexcept {
+  waiter* partner = nullptr;
+  const bool settled = on_->take(*this, partner);
+  granted.push_if(partner);
+  return settled;
+}
+
+void channel_wait::link() noexcept { on_->link(*this); }
+
+bool channel_wait::unlink(granted_list&) noexcept { return on_->unlink(*this); }
 
 slot_array::slot_array(const element_type& element, std::size_t count)
     : alignment_(element.alignment) {
@@ -49,14 +60,34 @@ bool channel_core::attempt(channel_wait& who, bool stays) noexcept {
   bool settled = false;
   {
     const spin_guard guard(lock_);
-    const bool sends = who.side_ == channel_wait::side::sends;
-    settled = sends ? send(who, partner) : receive(who, partner);
-    if (!settled && stays) (sends ? senders_ : receivers_).push_back(who);
-    note_hints();
+    settled = take(who, partner);
+    if (!settled && stays) link(who);
   }
   // Of `who` nothing more: if it waits, it may have been woken already.
   if (partner != nullptr) wake(*partner);
   return settled;
+}
+
+wait_list& channel_core::those_like(const channel_wait& who) noexcept {
+  return who.side_ == channel_wait::side::sends ? senders_ : receivers_;
+}
+
+bool channel_core::take(channel_wait& who, waiter*& partner) noexcept {
+  const bool sends = who.side_ == channel_wait::side::sends;
+  const bool settled = sends ? send(who, partner) : receive(who, partner);
+  note_hints();
+  return settled;
+}
+
+void channel_core::link(channel_wait& who) noexcept {
+  those_like(who).push_back(who);
+  note_hints();
+}
+
+bool channel_core::unlink(channel_wait& who) noexcept {
+  const bool taken_back = those_like(who).withdraw(who);
+  note_hints();
+  return taken_back;
 }
 
 bool channel_core::send(channel_wait& from, waiter*& partner) noexcept {
@@ -113,14 +144,6 @@ void channel_core::pop(channel_wait& to) noexcept {
 void* channel_core::slot(std::size_t index) const noexcept {
   if (index >= capacity_) index -= capacity_;
   return ring_ + index * element_.size;
-}
-
-bool channel_core::withdraw(channel_wait& who) noexcept {
-  const spin_guard guard(lock_);
-  const bool sends = who.side_ == channel_wait::side::sends;
-  const bool taken_back = (sends ? senders_ : receivers_).withdraw(who);
-  note_hints();
-  return taken_back;
 }
 
 void channel_core::close() noexcept {

@@ -29,19 +29,13 @@ bool event::is_set() const noexcept {
 
 namespace detail {
 
-bool event_wait::try_now() noexcept { return which_->is_set(); }
+spin_lock& event_wait::lock() noexcept { return which_->lock_; }
 
-bool event_wait::begin() noexcept {
-  const spin_guard guard(which_->lock_);
-  if (which_->set_) return true;
-  which_->waiting_.push_back(*this);
-  return false;
-}
+bool event_wait::take(granted_list&) noexcept { return which_->set_; }
 
-bool event_wait::give_up() noexcept {
-  const spin_guard guard(which_->lock_);
-  return which_->waiting_.withdraw(*this);
-}
+void event_wait::link() noexcept { which_->waiting_.push_back(*this); }
+
+bool event_wait::unlink(granted_list&) noexcept { return which_->waiting_.withdraw(*this); }
 
 }  // namespace detail
 }  // namespace cove

@@ -4,11 +4,16 @@
 
 namespace cove::detail {
 
-bool log_wait::try_now() noexcept { return on_->attempt(*this, false); }
+spin_lock& log_wait::lock() noexcept { return on_->lock_; }
 
-bool log_wait::begin() noexcept { return on_->attempt(*this, true); }
+bool log_wait::take(granted_list&) noexcept {
+  found_ = on_->find(*from_);
+  return found_.what.get() != nullptr || on_->closed_;
+}
 
-bool log_wait::give_up() noexcept { return on_->withdraw(*this); }
+void log_wait::link() noexcept { on_->waiting_.push_back(*this); }
+
+bool log_wait::unlink(granted_list&) noexcept { return on_->waiting_.withdraw(*this); }
 
 message_log::message_log(std::size_t capacity)
     : capacity_(capacity != 0 ? capacity : 1), ring_(new message_ref[capacity_]) {}
@@ -22,19 +27,6 @@ reading message_log::find(std::uint64_t from) const noexcept {
   if (from >= end_) return {};
   if (end_ - from > capacity_) from = end_ - capacity_;
   return {ring_[from % capacity_], from};
-}
-
-bool message_log::attempt(log_wait& who, bool stays) noexcept {
-  const spin_guard guard(lock_);
-  who.found_ = find(*who.from_);
-  if (who.found_.what.get() != nullptr || closed_) return true;
-  if (stays) waiting_.push_back(who);
-  return false;
-}
-
-bool message_log::withdraw(log_wait& who) noexcept {
-  const spin_guard guard(lock_);
-  return waiting_.withdraw(who);
 }
 
 void message_log::publish(message_ref fresh) {

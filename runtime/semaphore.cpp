@@ -15,8 +15,9 @@ void semaphore::serve(detail::granted_list& granted) noexcept {
   while (detail::waiter* first = waiting_.front()) {
     const std::size_t wanted = static_cast<detail::semaphore_acquire*>(first)->wanted_;
     if (wanted > free_) return;
+    if (!waiting_.grant(*first)) continue;
     free_ -= wanted;
-    granted.push_if(waiting_.grant_front());
+    granted.push(*first);
   }
 }
 
@@ -42,26 +43,15 @@ std::size_t semaphore::available() const noexcept {
 
 namespace detail {
 
-bool semaphore_acquire::try_now() noexcept {
-  const spin_guard guard(from_->lock_);
-  return from_->take(wanted_);
-}
+spin_lock& semaphore_acquire::lock() noexcept { return from_->lock_; }
 
-bool semaphore_acquire::begin() noexcept {
-  const spin_guard guard(from_->lock_);
-  if (from_->take(wanted_)) return true;
-  from_->waiting_.push_back(*this);
-  return false;
-}
+bool semaphore_acquire::take(granted_list&) noexcept { return from_->take(wanted_); }
 
-bool semaphore_acquire::give_up() noexcept {
-  granted_list granted;
-  {
-    const spin_guard guard(from_->lock_);
-    if (!from_->waiting_.withdraw(*this)) return false;
-    from_->serve(granted);  // It may have been the one that held up the others.
-  }
-  granted.wake();
+void semaphore_acquire::link() noexcept { from_->waiting_.push_back(*this); }
+
+bool semaphore_acquire::unlink(granted_list& granted) noexcept {
+  if (!from_->waiting_.withdraw(*this)) return false;
+  from_->serve(granted);  // It may have been the one that held up the others.
   return true;
 }
 

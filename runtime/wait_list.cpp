@@ -6,6 +6,9 @@
 
 namespace cove::detail {
 
+// The two lowest bits of waiter::who say what it is.
+static_assert(alignof(task_ctl) >= 4 && alignof(choice) >= 4 && alignof(sched::parker) >= 4);
+
 void wait_list::push_back(waiter& which) noexcept {
   COVE_ASSERT(which.phase == waiter::state::fresh);
   which.phase = waiter::state::waiting;
@@ -31,12 +34,18 @@ void wait_list::unlink(waiter& which) noexcept {
   which.previous = which.next = nullptr;
 }
 
+bool wait_list::grant(waiter& which) noexcept {
+  unlink(which);
+  choice* shared = which.of_choice();
+  const bool granted = shared == nullptr || shared->claim(&which);
+  which.phase = granted ? waiter::state::granted : waiter::state::fresh;
+  return granted;
+}
+
 waiter* wait_list::grant_front() noexcept {
-  waiter* which = first_;
-  if (which == nullptr) return nullptr;
-  unlink(*which);
-  which->phase = waiter::state::granted;
-  return which;
+  while (waiter* which = first_)
+    if (grant(*which)) return which;
+  return nullptr;
 }
 
 void wait_list::grant_all(granted_list& granted) noexcept {
@@ -70,7 +79,8 @@ void granted_list::wake() noexcept {
 void wake(waiter& granted, bool next) noexcept {
   const std::uintptr_t who = granted.who;
   if ((who & 1) != 0) return reinterpret_cast<sched::parker*>(who - 1)->unpark();
-  auto& task = *reinterpret_cast<task_ctl*>(who);
+  const choice* shared = granted.of_choice();
+  task_ctl& task = shared != nullptr ? *shared->task : *reinterpret_cast<task_ctl*>(who);
   if (task.word.complete()) make_ready(task, next);
 }
 

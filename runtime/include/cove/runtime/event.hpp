@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cove/runtime/detail/wait_list.hpp>
+#include <cove/runtime/detail/selectable_wait.hpp>
 
 namespace cove {
 
@@ -9,18 +9,20 @@ class event;
 namespace detail {
 
 /// `co_await event.wait()`.
-class [[nodiscard]] event_wait : public wait_awaiter<event_wait> {
+class [[nodiscard]] event_wait : public selectable_wait<event_wait> {
  public:
-  explicit event_wait(event& which) noexcept : wait_awaiter("wait for an event"), which_(&which) {}
+  explicit event_wait(event& which) noexcept
+      : selectable_wait("wait for an event"), which_(&which) {}
 
   void await_resume() const { check_granted(); }
 
  private:
-  friend class wait_awaiter<event_wait>;
+  friend class selectable_wait<event_wait>;
 
-  bool try_now() noexcept;
-  bool begin() noexcept;
-  bool give_up() noexcept;
+  spin_lock& lock() noexcept;
+  bool take(granted_list& granted) noexcept;
+  void link() noexcept;
+  bool unlink(granted_list& granted) noexcept;
 
   event* which_;
 };

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cove/runtime/detail/wait_list.hpp>
+#include <cove/runtime/detail/selectable_wait.hpp>
 
 #include <cstddef>
 #include <utility>
@@ -54,10 +54,10 @@ class [[nodiscard]] semaphore_permits {
 namespace detail {
 
 /// `co_await semaphore.acquire(n)`.
-class [[nodiscard]] semaphore_acquire : public wait_awaiter<semaphore_acquire> {
+class [[nodiscard]] semaphore_acquire : public selectable_wait<semaphore_acquire> {
  public:
   semaphore_acquire(semaphore& from, std::size_t wanted) noexcept
-      : wait_awaiter("acquire"), from_(&from), wanted_(wanted) {}
+      : selectable_wait("acquire"), from_(&from), wanted_(wanted) {}
 
   semaphore_permits await_resume() {
     check_granted();
@@ -66,11 +66,12 @@ class [[nodiscard]] semaphore_acquire : public wait_awaiter<semaphore_acquire> {
 
  private:
   friend class cove::semaphore;
-  friend class wait_awaiter<semaphore_acquire>;
+  friend class selectable_wait<semaphore_acquire>;
 
-  bool try_now() noexcept;
-  bool begin() noexcept;
-  bool give_up() noexcept;
+  spin_lock& lock() noexcept;
+  bool take(granted_list& granted) noexcept;
+  void link() noexcept;
+  bool unlink(granted_list& granted) noexcept;
 
   semaphore* from_;
   std::size_t wanted_;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cove/runtime/detail/wait_list.hpp>
+#include <cove/runtime/detail/selectable_wait.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -26,20 +26,15 @@
 //   close    all who wait are granted, and told so; what is in the ring stays to be received
 //
 // So always: receivers wait only while ring and senders are empty; senders wait only while the ring
-// is full and no receiver waits; nobody waits once it is closed. The element of a sender that waits
-// is its own until it is granted; so a cancelled sender takes its element with it, and a receiver
-// that is cancelled after it was granted has an element and succeeds (wait_list.hpp).
+// is full and no receiver waits; nobody waits once it is closed. (But one select may wait on both
+// sides, and one that was granted elsewhere may stand there a moment longer, to be passed over.)
+// The element of a sender that waits is its own until it is granted; so a cancelled sender takes
+// its element with it, and a receiver that is cancelled after it was granted has an element and
+// succeeds (wait_list.hpp).
 //
 // All is under the lock but `hints_`, which is written under it and read without. It saves the lock
 // where there is nothing to gain: a wait that has to begin takes the lock once, in begin(), which
 // decides. relaxed: who heard of a send by other means reads its hint or a later one.
-//
-// How select would come: a task waits with one channel_wait a case, each linked into the list of
-// its channel and all pointing to one claim, an atomic word in the task's frame. begin() takes the
-// locks in the order of their addresses, tries each case, links all, unlocks all. Who wants to
-// grant such a waiter first claims the word by compare-exchange; where that fails the waiter has
-// been granted elsewhere, is unlinked and passed over. The task withdraws the other cases under
-// their locks before it goes on. The rest stays: who grants is the only one that wakes.
 
 namespace cove::detail {
 
@@ -74,7 +69,7 @@ union element_slot {
 class channel_core;
 
 /// Someone who sends or receives one element: a task that awaits this, or a thread.
-class channel_wait : public wait_awaiter<channel_wait> {
+class channel_wait : public selectable_wait<channel_wait> {
  public:
   enum class side : std::uint8_t { sends, receives };
 
@@ -91,10 +86,10 @@ class channel_wait : public wait_awaiter<channel_wait> {
 
  protected:
   channel_wait(channel_core& on, side which, void* slot, const char* verb) noexcept
-      : wait_awaiter(verb), on_(&on), slot_(slot), side_(which) {}
+      : selectable_wait(verb), on_(&on), slot_(slot), side_(which) {}
   /// Before its start only.
   channel_wait(channel_wait&& other, void* slot) noexcept
-      : wait_awaiter(static_cast<wait_awaiter&&>(other)),
+      : selectable_wait(static_cast<selectable_wait&&>(other)),
         on_(other.on_),
         slot_(slot),
         side_(other.side_) {}
@@ -108,12 +103,17 @@ class channel_wait : public wait_awaiter<channel_wait> {
  private:
   friend class channel_core;
   friend class wait_awaiter<channel_wait>;
+  friend class selectable_wait<channel_wait>;
 
   enum class outcome : std::uint8_t { none, moved, closed };
 
   bool try_now() noexcept;
   bool begin() noexcept;
-  bool give_up() noexcept;
+
+  spin_lock& lock() noexcept;
+  bool take(granted_list& granted) noexcept;
+  void link() noexcept;
+  bool unlink(granted_list& granted) noexcept;
   [[noreturn]] void throw_not_sent() const;
 
   channel_core* on_;
@@ -157,16 +157,19 @@ class channel_core {
 
   /// True: `who` has its outcome. False: there was none to be had; it waits now if it `stays`.
   bool attempt(channel_wait& who, bool stays) noexcept;
-  bool withdraw(channel_wait& who) noexcept;
   bool may_succeed(channel_wait::side which) const noexcept;
 
   // Under lock_.
+  bool take(channel_wait& who, waiter*& partner) noexcept;
+  void link(channel_wait& who) noexcept;
+  bool unlink(channel_wait& who) noexcept;
   bool send(channel_wait& sender, waiter*& partner) noexcept;
   bool receive(channel_wait& receiver, waiter*& partner) noexcept;
   void hand_over(channel_wait& from, channel_wait& to) noexcept;
   void push(channel_wait& from) noexcept;
   void pop(channel_wait& to) noexcept;
   void* slot(std::size_t index) const noexcept;
+  wait_list& those_like(const channel_wait& who) noexcept;
   void note_hints() noexcept;
 
   // Constant after construction.

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cove/runtime/detail/pooled.hpp>
-#include <cove/runtime/detail/wait_list.hpp>
+#include <cove/runtime/detail/selectable_wait.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -82,24 +82,27 @@ struct reading {
 class message_log;
 
 /// Someone who reads the message `*from`, or a later one.
-class log_wait : public wait_awaiter<log_wait> {
+class log_wait : public selectable_wait<log_wait> {
  public:
   log_wait(message_log& on, const std::uint64_t* from, const char* verb) noexcept
-      : wait_awaiter(verb), on_(&on), from_(from) {}
+      : selectable_wait(verb), on_(&on), from_(from) {}
   /// Before its start only.
   log_wait(log_wait&& other) noexcept
-      : wait_awaiter(static_cast<wait_awaiter&&>(other)), on_(other.on_), from_(other.from_) {}
+      : selectable_wait(static_cast<selectable_wait&&>(other)),
+        on_(other.on_),
+        from_(other.from_) {}
 
  protected:
   reading found_;  ///< Whoever grants it, or its own attempt.
 
  private:
   friend class message_log;
-  friend class wait_awaiter<log_wait>;
+  friend class selectable_wait<log_wait>;
 
-  bool try_now() noexcept;
-  bool begin() noexcept;
-  bool give_up() noexcept;
+  spin_lock& lock() noexcept;
+  bool take(granted_list& granted) noexcept;
+  void link() noexcept;
+  bool unlink(granted_list& granted) noexcept;
 
   message_log* on_;
   const std::uint64_t* from_;
@@ -129,8 +132,6 @@ class message_log {
  private:
   friend class log_wait;
 
-  bool attempt(log_wait& who, bool stays) noexcept;
-  bool withdraw(log_wait& who) noexcept;
   reading find(std::uint64_t from) const noexcept;  // Under lock_.
 
   // Constant after construction.

@@ -2,6 +2,8 @@
 
 #include <cove/runtime/detail/suspend.hpp>
 
+#include <atomic>
+
 // What locks, events and channels are made of: a list of those who wait, and an operation that
 // waits in it.
 //
@@ -11,16 +13,37 @@
 //   fresh    -> waiting   begin() found nothing to take and linked the waiter     under the lock
 //   waiting  -> granted   somebody gave it what it waits for, and unlinked it     under the lock
 //   waiting  -> fresh     withdraw(): the task was asked to end; it is unlinked   under the lock
+//   waiting  -> fresh     it would be granted, but a choice had gone elsewhere    under the lock
 //
 // Who grants, wakes: after the lock was given back, exactly once, as the last access to the waiter.
 // So what was given to a waiter that was asked to end in the same moment is its own: withdraw()
 // comes too late, the wake-up is on its way, and the await reports that it succeeded. Nothing of
 // the primitive is touched after the lock was given back, so whoever was woken may destroy it.
 //
+// A task that waits in several places and wants one of them (select_core.hpp) has a waiter in each
+// and one choice for all of them. Who grants such a waiter claims the choice first; where that
+// fails the waiter is unlinked and passed over, and what it waited for goes to the next one.
+//
 // Orders: all of it is under the lock; what travels with a grant is published by the completion of
-// the parking word, as with any operation.
+// the parking word, as with any operation. Two places have two locks, so a choice is decided by a
+// compare-exchange; relaxed, because all that it has to say is who was first.
 
 namespace cove::detail {
+
+/// What the waiters of one select share.
+struct choice {
+  /// Null -> what was chosen, or that nothing will be; never back. Each claimant has an address of
+  /// its own.
+  std::atomic<const void*> taken_by{nullptr};
+  /// Whom to wake. Constant once one of the waiters waits.
+  task_ctl* task = nullptr;
+
+  /// True for one claimant only: the one that owes the task its completion.
+  bool claim(const void* who) noexcept {
+    const void* nobody = nullptr;
+    return taken_by.compare_exchange_strong(nobody, who, std::memory_order_relaxed);
+  }
+};
 
 /// Someone who waits for a primitive.
 struct waiter : operation {
@@ -34,8 +57,12 @@ struct waiter : operation {
 
   waiter* previous = nullptr;  ///< Under the primitive's lock, as is `phase`.
   waiter* next = nullptr;
-  /// task_ctl* | parker* + 1: whom to wake.
+  /// task_ctl* | parker* + 1 | choice* + 2: whom to wake.
   std::uintptr_t who = 0;
+
+  choice* of_choice() const noexcept {
+    return (who & 2) != 0 ? reinterpret_cast<choice*>(who - 2) : nullptr;
+  }
 };
 
 class granted_list;
@@ -55,8 +82,10 @@ class wait_list {
   void push_back(waiter& which) noexcept;
   /// fresh -> waiting, before all others.
   void push_front(waiter& which) noexcept;
-  /// waiting -> granted: takes the first one off; null if there is none. The caller owes it
-  /// wake().
+  /// waiting -> granted: takes it off; the caller owes it wake(). False if its choice has gone
+  /// elsewhere: it is off all the same, and fresh.
+  bool grant(waiter& which) noexcept;
+  /// The same for the first one that can be granted; null if there is none.
   waiter* grant_front() noexcept;
   /// The same for all of them, in their order.
   void grant_all(granted_list& granted) noexcept;
