@@ -22,6 +22,7 @@
 #include <cove/runtime/retry.hpp>
 #include <cove/runtime/runtime.hpp>
 #include <cove/runtime/scope.hpp>
+#include <cove/runtime/select.hpp>
 #include <cove/runtime/semaphore.hpp>
 #include <cove/runtime/settled.hpp>
 #include <cove/runtime/shared_mutex.hpp>

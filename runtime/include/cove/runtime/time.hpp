@@ -51,6 +51,8 @@ class sleep_awaiter : public awaitable_base, public operation, private timer_nod
     if (out_of_memory_) throw std::bad_alloc();
   }
 
+  std::int64_t until_ns() const noexcept { return until_ns_; }
+
  private:
   friend struct sleep_moves;
 
