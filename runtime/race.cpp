@@ -26,6 +26,12 @@ std::size_t race_line::winner() {
   std::rethrow_exception(failure_);
 }
 
+std::span<select_case> without(std::span<select_case> cases, std::size_t index) noexcept {
+  for (select_case& each : cases)
+    if (each.index == index) std::swap(each, cases.back());
+  return cases.first(cases.size() - 1);
+}
+
 void refuse_empty_race() {
   throw_error(std::make_error_code(std::errc::invalid_argument), "race of no tasks",
               "a race needs somebody who can win");

@@ -83,6 +83,29 @@ TEST_CASE("K17 a loser that has nothing yet leaves everything as it was") {
   });
 }
 
+TEST_CASE("a race of what a select takes makes no task, and a failure does not win it") {
+  run_in(plain_options(), []() -> task<> {
+    cove::channel<int> closed(0), open(0);
+    closed.close();
+    const auto finished = [] { return cove::runtime::current()->stats().tasks_spawned; };
+    const auto before = finished();
+    auto ended = co_await race(closed.send(1), open.receive(), cove::this_task::sleep_for(1ms));
+    CHECK(ended.index == 2);
+    CHECK_THROWS_AS(std::get<0>(ended.results).value(), cove::error);
+    CHECK(std::get<1>(ended.results).was_canceled());
+    auto [sender, receiver] = cove::oneshot<int>();
+    {
+      auto gone = std::move(sender);
+    }
+    const auto all_fail = co_await cove::test::code_of(race(closed.send(1), receiver.receive()));
+    CHECK(all_fail == cove::errc::closed);
+    const auto late =
+        co_await cove::test::code_of(with_timeout(race(open.receive(), open.send(1)), 1ms));
+    CHECK(late == cove::errc::deadline_exceeded);
+    CHECK(finished() == before);
+  });
+}
+
 TEST_CASE("K17 what a loser reached all the same is in the results") {
   run_in(plain_options(), []() -> task<> {
     semaphore here(0);

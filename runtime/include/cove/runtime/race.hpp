@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cove/runtime/detail/children.hpp>
+#include <cove/runtime/detail/race_waits.hpp>
 
 #include <atomic>
 
@@ -59,6 +59,25 @@ task<race_result<std::tuple<settled<Ts>...>>> first_of(task<Ts>... parts) {
   co_return race_result<std::tuple<settled<Ts>...>>(winner, take_all(slots));
 }
 
+template <class... As>
+task<race_result<std::tuple<settled<awaited_t<As>>...>>> first_of_waits(As... waits) {
+  std::tuple<As&...> operations(waits...);
+  std::tuple<settling<awaited_t<As>>...> slots;
+  std::array<select_case, sizeof...(As)> cases = cases_of(operations);
+  std::span<select_case> left(cases);
+  std::exception_ptr first_failure;
+  while (!left.empty()) {
+    race_wait wait(left);
+    const std::size_t index = co_await wait;
+    const std::exception_ptr failure = settle_at(index, operations, slots);
+    if (!failure)
+      co_return race_result<std::tuple<settled<awaited_t<As>>...>>(index, take_all(slots));
+    if (!first_failure) first_failure = failure;
+    left = without(left, index);
+  }
+  std::rethrow_exception(first_failure);
+}
+
 template <class T>
 task<race_result<std::vector<settled<T>>>> first_of(std::vector<task<T>> parts) {
   if (parts.empty()) refuse_empty_race();
@@ -78,6 +97,11 @@ COVE_COROUTINE_TEMPLATES_END
 /// tasks that may run on other workers, until one of them succeeds; the others are cancelled and
 /// waited for. What losers reached all the same is not lost: it stands in the results.
 ///
+/// Where a select() would take all of them, no child is made: this task waits for them. Operations
+/// on descriptors need a child each. One in flight may have moved bytes when it is told to end, so
+/// it is driven until its outcome is known, and that by its own task: a task has one parking word,
+/// and its completion means the one operation that it stands in.
+///
 ///     auto ended = co_await cove::race(peer.receive(), cove::this_task::sleep_for(30s));
 ///     if (ended.index == 1) co_return;   // silent for too long
 ///
@@ -89,7 +113,10 @@ COVE_COROUTINE_TEMPLATES_END
 template <detail::operand... As>
   requires(sizeof...(As) > 0)
 auto race(As... operations) -> task<race_result<std::tuple<settled<detail::awaited_t<As>>...>>> {
-  return detail::first_of(detail::as_task(std::move(operations))...);
+  if constexpr ((detail::selectable<As> && ...))
+    return detail::first_of_waits<As...>(std::move(operations)...);
+  else
+    return detail::first_of(detail::as_task(std::move(operations))...);
 }
 
 /// The same for any number of tasks of one kind.

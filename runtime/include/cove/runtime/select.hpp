@@ -23,6 +23,34 @@ concept selectable =
     library_awaitable<A> && !std::is_const_v<std::remove_reference_t<A>> &&
     (listed_wait<A> || std::derived_from<std::remove_reference_t<A>, sleep_awaiter>);
 
+template <class A>
+select_case case_of(A& operation, std::size_t index) noexcept {
+  select_case made;
+  made.index = index;
+  if constexpr (listed_wait<A>) {
+    COVE_CHECK(operation.phase == waiter::state::fresh,
+               "an operation that has ended, or waits, was given to a select");
+    made.who = &operation;
+    made.moves = &A::as_case;
+  } else {
+    made.due_ns = operation.until_ns();
+  }
+  return made;
+}
+
+/// The operations as the core knows them, until they are moved.
+template <class... As>
+std::array<select_case, sizeof...(As)> cases_of(std::tuple<As...>& operations) noexcept {
+  std::array<select_case, sizeof...(As)> cases;
+  std::size_t count = 0;
+  const auto add = [&](auto& operation) {
+    cases[count] = case_of(operation, count);
+    ++count;
+  };
+  std::apply([&](auto&... each) { (add(each), ...); }, operations);
+  return cases;
+}
+
 /// The operations of a select: its own, or references to the caller's (where an A is one).
 template <class... As>
 class select_operations {
@@ -31,15 +59,8 @@ class select_operations {
 
   explicit select_operations(As&&... given) noexcept : operations_(std::forward<As>(given)...) {}
 
-  /// As the core knows them, until they are moved.
   std::span<select_case> cases() noexcept {
-    std::size_t count = 0;
-    const auto add = [&](auto& operation) {
-      cases_[count] = case_of(operation);
-      cases_[count].index = count;
-      ++count;
-    };
-    std::apply([&](auto&... each) { (add(each), ...); }, operations_);
+    cases_ = cases_of(operations_);
     return cases_;
   }
 
@@ -58,20 +79,6 @@ class select_operations {
   }
 
  private:
-  template <class A>
-  static select_case case_of(A& operation) noexcept {
-    select_case made;
-    if constexpr (listed_wait<A>) {
-      COVE_CHECK(operation.phase == waiter::state::fresh,
-                 "an operation that has ended, or waits, was given to a select");
-      made.who = &operation;
-      made.moves = &A::as_case;
-    } else {
-      made.due_ns = operation.until_ns();
-    }
-    return made;
-  }
-
   std::tuple<As...> operations_;
   std::array<select_case, sizeof...(As)> cases_;
 };
