@@ -36,7 +36,7 @@ struct numbered {
 struct meeting_place {
   explicit meeting_place(int each) : each_sends(each), sent(messages()), received(messages()) {}
 
-  std::size_t messages() const { return static_cast<std::size_t>(crowd * each_sends); }
+  std::size_t messages() const { return std::size_t{crowd} * static_cast<std::size_t>(each_sends); }
 
   void note(const std::optional<numbered>& got) {
     if (!got) return;
@@ -105,6 +105,7 @@ TEST_CASE("M16 a crowd that sends and receives by selects loses and doubles noth
     run_in(plain_options(workers), []() -> task<> {
       meeting_place here(cove::test::sanitized ? 1'500 : 12'500);
       std::vector<join_handle<>> all;
+      all.reserve(crowd);
       for (int i = 0; i < crowd; ++i) all.push_back(spawn(mingle, &here, i * here.each_sends));
       for (auto& each : all) co_await each;
       CHECK(here.received_in_all == here.messages());
@@ -146,6 +147,7 @@ TEST_CASE("K17 M16 whoever is cancelled in a select, nothing is lost or doubled"
       for (int round = 0; round < 30; ++round) {
         meeting_place here(40);
         std::vector<join_handle<>> all;
+        all.reserve(crowd);
         for (int i = 0; i < crowd; ++i)
           all.push_back(spawn(mingle_in_danger, &here, i * here.each_sends));
         for (auto& each : all) {
@@ -166,6 +168,7 @@ TEST_CASE("M16 whatever is closed among selects, nothing is lost or doubled") {
       for (int round = 0; round < 30; ++round) {
         meeting_place here(40);
         std::vector<join_handle<>> all;
+        all.reserve(crowd);
         for (int i = 0; i < crowd; ++i)
           all.push_back(spawn(mingle_in_danger, &here, i * here.each_sends));
         for (int i = 0; i < 10 * round; ++i) co_await cove::this_task::yield();

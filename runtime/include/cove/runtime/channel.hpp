@@ -44,7 +44,8 @@ class [[nodiscard]] channel_send : public channel_wait {
       : channel_wait(on, side::sends, &own_, "send"), own_(std::move(value)) {}
   /// Before its start only.
   channel_send(channel_send&& other) noexcept
-      : channel_wait(std::move(other), &own_), own_(std::move(other.own_.value)) {}
+      : channel_wait(static_cast<channel_wait&&>(other), &own_),
+        own_(std::move(other.own_.value)) {}
   ~channel_send() {
     if (!moved()) own_.value.~T();
   }
