@@ -139,12 +139,18 @@ poll_desc* descriptor::attach(task_ctl& task, io_op& why) noexcept {
 }
 
 std::uintptr_t descriptor::occupy() noexcept {
-  for (;;) {
+  for (bool waits = false;;) {
     // acquire: pairs with the release of the one who had it before, or of who attached it.
     std::uintptr_t word = word_.load(std::memory_order_acquire);
-    if (word == fresh && word_.compare_exchange_strong(word, occupied, std::memory_order_acquire))
-      return fresh;
-    if (word != occupied) return word;
+    // relaxed: a courtesy. Without it one who comes again and again would keep the others out.
+    const bool my_turn = waits || waiting_.load(std::memory_order_relaxed) == 0;
+    if (word >= closed ||
+        (word == fresh && my_turn &&
+         word_.compare_exchange_strong(word, occupied, std::memory_order_acquire))) {
+      if (waits) waiting_.fetch_sub(1, std::memory_order_relaxed);
+      return word;
+    }
+    if (!std::exchange(waits, true)) waiting_.fetch_add(1, std::memory_order_relaxed);
     std::this_thread::yield();  // The other one is in a system call that does not wait.
   }
 }

@@ -98,6 +98,7 @@ class descriptor {
   stream_ends ends_;  ///< Until it is attached; then the poll descriptor's counts.
   int fd_ = -1;
   bool stream_ = false;
+  std::atomic<std::uint32_t> waiting_{0};  ///< Who found it occupied and wants it next.
 };
 
 template <class Call>
