@@ -283,7 +283,7 @@ void idle_wake() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 2) {
+  if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
     std::fputs("usage: cove_micro [file]\n", stderr);
     return 2;
   }

@@ -13,9 +13,11 @@ using detail::spin_guard;
 constexpr std::uint8_t passes_before_handing = 3;
 constexpr std::int64_t wait_before_handing_ns = 1'000'000;
 
+/// Who was not passed yet has its turn at once, so nobody looks at the clock for it.
 bool is_due(const mutex_waiter& who) noexcept {
+  if (who.times_passed == 0) return false;
   return who.times_passed >= passes_before_handing ||
-         detail::now_ns() - who.since_ns >= wait_before_handing_ns;
+         detail::now_ns() - who.passed_at_ns >= wait_before_handing_ns;
 }
 
 }  // namespace
@@ -41,7 +43,6 @@ void mutex::unwant_if_empty() noexcept {
 }
 
 bool mutex::enter(mutex_waiter& who) noexcept {
-  who.since_ns = detail::now_ns();
   const spin_guard guard(list_lock_);
   // Whoever is called sees to the word when it comes.
   if (called_ ? take() : take_or_want()) return true;
@@ -59,7 +60,7 @@ bool mutex::come(mutex_waiter& who, bool stay) noexcept {
   }
   who.phase = detail::waiter::state::fresh;
   if (stay) {
-    ++who.times_passed;
+    if (++who.times_passed == 1) who.passed_at_ns = detail::now_ns();
     waiting_.push_front(who);
   }
   unwant_if_empty();

@@ -90,7 +90,7 @@ struct mutex_waiter : waiter {
   // Under list_lock_.
   bool owner = false;             ///< It was handed the mutex.
   std::uint8_t times_passed = 0;  ///< It was called and found the mutex taken.
-  std::int64_t since_ns = 0;      ///< When it came.
+  std::int64_t passed_at_ns = 0;  ///< When that happened first.
 };
 
 /// A task that waits for a mutex, and nothing else.
