@@ -64,6 +64,7 @@ detail::task_ctl* scheduler::take_in_turn(processor& p) noexcept {
     p.next_streak = 0;
     return p.queue.pop();
   }
+  p.next_slot.taken();
   if (++p.next_streak <= next_streak_max) return next;
   p.next_streak = 0;
   detail::task_ctl* waiting = p.queue.pop();
@@ -102,7 +103,8 @@ detail::task_ctl* scheduler::steal(machine& m) noexcept {
       processor& victim = *processors_[(start + i) % total];
       if (&victim == m.p) continue;
       // The next slot only in the last round: its task is about to run where it is warm.
-      if (detail::task_ctl* task = victim.queue.steal_into(m.p->queue, last); task != nullptr) {
+      const bool next_too = last && victim.next_slot.shared();
+      if (detail::task_ctl* task = victim.queue.steal_into(m.p->queue, next_too); task != nullptr) {
         counters::add(m.p->count.steals);
         return task;
       }
@@ -187,7 +189,7 @@ bool scheduler::any_work() noexcept {
   // The queue before the rings: a batch that moves from one into the other is seen in one of them.
   if (global_count_.load(std::memory_order_acquire) != 0) return true;
   for (const auto& p : processors_)
-    if (!p->queue.empty()) return true;
+    if (!p->queue.empty() && (p->queue.size() != 0 || p->next_slot.shared())) return true;
   return false;
 }
 
@@ -214,6 +216,17 @@ void scheduler::push(processor& p, detail::task_ctl& task) noexcept {
     publish_global_count();
   }
   wake_one();  // They were in no queue for a moment, in which somebody may have looked for them.
+}
+
+void scheduler::share_stuck() noexcept {
+  bool stuck = false;
+  for (const auto& p : processors_) {
+    const std::uint64_t runs = p->count.runs.load(std::memory_order_relaxed);
+    if (std::exchange(p->runs_seen, runs) != runs || p->queue.empty()) continue;
+    p->next_slot.share();
+    stuck = true;
+  }
+  if (stuck) wake_one();
 }
 
 bool scheduler::network_neglected() noexcept {

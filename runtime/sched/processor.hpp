@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sched/next_policy.hpp"
 #include "sched/run_queue.hpp"
 #include "sched/timer_heap.hpp"
 
@@ -28,7 +29,8 @@ struct counters {
 /// to set a timer; whoever needs a P takes it as a parameter.
 class alignas(64) processor {
  public:
-  explicit processor(unsigned number) noexcept : id(number), timers(number) {}
+  processor(unsigned number, bool sysmon) noexcept
+      : id(number), next_slot(sysmon), timers(number) {}
 
   // Constant after construction.
   const unsigned id;
@@ -38,6 +40,7 @@ class alignas(64) processor {
   unsigned next_streak = 0;  ///< Tasks taken from the next slot in a row.
 
   // The holder; thieves by its own rules.
+  next_policy next_slot;
   run_queue<detail::task_ctl> queue;
   // Any thread, by its own lock.
   timer_heap timers;
@@ -45,6 +48,9 @@ class alignas(64) processor {
 
   // Under the scheduler's lock.
   processor* next_idle = nullptr;
+
+  // Sysmon.
+  std::uint64_t runs_seen = 0;
 };
 
 }  // namespace cove::sched

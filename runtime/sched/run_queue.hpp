@@ -114,11 +114,16 @@ class run_queue {
     return next_.exchange(nullptr, std::memory_order_release);
   }
 
-  /// The only P: takes the task out of the next slot if it is this one.
+  /// Takes the task out of the next slot if it is this one.
   /// Threads: the owner.
-  [[nodiscard]] bool take_next_if(const Task& task) noexcept {
-    if (!solo_ || next_.load(std::memory_order_relaxed) != &task) return false;
-    next_.store(nullptr, std::memory_order_release);  // As in take_next().
+  [[nodiscard]] bool take_next_if(Task& task) noexcept {
+    Task* expected = next_.load(std::memory_order_relaxed);
+    if (expected != &task) return false;
+    // As in take_next().
+    if (!solo_)
+      return next_.compare_exchange_strong(expected, nullptr, std::memory_order_release,
+                                           std::memory_order_relaxed);
+    next_.store(nullptr, std::memory_order_release);
     return true;
   }
 

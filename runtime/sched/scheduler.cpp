@@ -12,7 +12,7 @@ scheduler::scheduler(const struct settings& chosen, std::unique_ptr<netpoll::bac
   processors_.reserve(settings_.workers);
   machines_.reserve(settings_.workers);
   for (unsigned i = 0; i < settings_.workers; ++i) {
-    processors_.push_back(std::make_unique<processor>(i));
+    processors_.push_back(std::make_unique<processor>(i, settings_.sysmon));
     processors_.back()->queue.set_limit(settings_.ring_slots);
     processors_.back()->queue.set_solo(settings_.workers == 1);
   }
@@ -50,7 +50,8 @@ void scheduler::ready(detail::task_ctl& task, placement where) noexcept {
 void scheduler::ready_on(processor& p, detail::task_ctl& task, placement where) noexcept {
   detail::task_ctl* displaced = where == placement::next ? p.queue.push_next(&task) : &task;
   if (displaced != nullptr) push(p, *displaced);
-  if (processors_.size() > 1) wake_one();
+  if (processors_.size() == 1 || (displaced == nullptr && p.next_slot.keep())) return;
+  wake_one();
 }
 
 void scheduler::ready_all(detail::task_list& tasks) noexcept {

@@ -45,6 +45,10 @@
 // poller through the netpoll; else start a thread; else somebody is between "released" and
 // "committed", and `need_search_` makes that one look again. So no wake-up falls between two steps.
 //
+// A task that is woken by another and finds the next slot empty is an exception: it is kept for the
+// worker that is about to run it, while tasks are short (next_policy.hpp). Bringing it wakes nobody
+// and "every queue" is without it.
+//
 // A worker that comes out of the poller with work, or because it was sent for, goes on as a
 // spinner, so the same step continues the chain. It also leaves a seat behind. If tasks have been
 // long lately it wakes somebody to take that; if they are short, as a rule, it will be back before
@@ -101,6 +105,8 @@ class scheduler {
   /// Ends the workers. All tasks have ended.
   void shut_down() noexcept;
 
+  /// sysmon: lets others have what lies behind a task that ran on since the last call.
+  void share_stuck() noexcept;
   /// sysmon: since the last call nobody polled, nobody waits in the poller, and there is something
   /// to wait for.
   bool network_neglected() noexcept;

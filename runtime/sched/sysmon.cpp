@@ -32,6 +32,7 @@ void sysmon::run() noexcept {
       continue;
     }
     idle_looks = 0;
+    scheduler_.share_stuck();
     neglected_looks = scheduler_.network_neglected() ? neglected_looks + 1 : 0;
     if (neglected_looks < looks_without_poll) continue;
     neglected_looks = 0;

@@ -32,8 +32,8 @@ concept library_awaitable = std::derived_from<std::remove_cvref_t<A>, awaitable_
                                std::coroutine_handle<> leaf) noexcept;
 
 /// Lets `first` run and then `task`, which looks again how `op` stands, if that is cheaper than to
-/// wait for it: `first` is the next to run here, and there is no other worker that could run `task`
-/// meanwhile. False: it is not; nothing was done. True: as suspend().
+/// wait for it: `first` is the next to run here. False: it is not; nothing was done. True: as
+/// suspend().
 [[gnu::noinline]] bool run_before(task_ctl& first, task_ctl& task, operation& op,
                                   std::coroutine_handle<> leaf) noexcept;
 
