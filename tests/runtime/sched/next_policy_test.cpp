@@ -4,8 +4,6 @@
 
 #include <doctest/doctest.h>
 
-#include <thread>
-
 // Which tasks in the next slot are kept for its owner; and, from outside, what that saves and that
 // nobody is forgotten behind a task that goes on for long.
 
@@ -18,13 +16,18 @@ using cove::sched::next_policy;
 using cove::test::plain_options;
 using cove::test::run_in;
 using cove::test::thread_waits_for;
-using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
 cove::runtime_options with_sysmon(unsigned workers) {
   cove::runtime_options options = plain_options(workers);
   options.sysmon = true;
   return options;
+}
+
+/// The task in the slot has to wait.
+void go_on_for_long() {
+  const std::int64_t start = cove::detail::now_ns();
+  thread_waits_for([&] { return cove::detail::now_ns() - start > 1'000'000; }, 10s);
 }
 
 TEST_CASE("a task in the next slot is kept while those before it are short") {
@@ -41,7 +44,7 @@ TEST_CASE("a task in the next slot is kept while those before it are short") {
 TEST_CASE("once a task had to wait, the next ones are shared, for a while") {
   next_policy slot(true);
   CHECK(slot.keep());  // The first one is looked at.
-  std::this_thread::sleep_for(1ms);
+  go_on_for_long();
   slot.taken();
   CHECK(slot.shared());
   int shared = 0;
@@ -49,7 +52,7 @@ TEST_CASE("once a task had to wait, the next ones are shared, for a while") {
   CHECK(shared == 64);
   CHECK_FALSE(slot.shared());
   // And the first one that is kept again is looked at again.
-  std::this_thread::sleep_for(1ms);
+  go_on_for_long();
   slot.taken();
   CHECK(slot.shared());
 }
