@@ -34,6 +34,12 @@ class desc_table {
   void stop_serving() noexcept;
   /// The runtime ends. May be the end of the table.
   void retire() noexcept;
+  /// Runs `f` while the backend and the scheduler behind it are held; not at all once they go.
+  template <class F>
+  void while_serving(F f) {
+    const detail::spin_guard guard(lock_);
+    if (backend_ != nullptr) f();
+  }
   /// Stops watching a descriptor that is about to be closed. Any thread.
   void unwatch(poll_desc& desc) noexcept;
 

@@ -55,6 +55,13 @@ unsigned timer_heap::expire(std::int64_t now_ns, void* sink, unsigned limit) noe
   return fired;
 }
 
+void timer_heap::clear() noexcept {
+  detail::spin_guard hold(lock_);
+  for (const entry& each : entries_) each.node->heap.store(0, std::memory_order_relaxed);
+  entries_.clear();
+  publish_earliest();
+}
+
 void timer_heap::reinsert(detail::timer_node& node, std::int64_t when_ns) noexcept {
   COVE_ASSERT(entries_.size() < entries_.capacity());
   add(node, when_ns);

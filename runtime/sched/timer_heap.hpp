@@ -66,6 +66,9 @@ class timer_heap {
   /// the lock throughout, so a caller with more to do calls again when it got `limit`.
   unsigned expire(std::int64_t now_ns, void* sink, unsigned limit) noexcept;
 
+  /// The end of the runtime: takes every node out; none fires any more.
+  void clear() noexcept;
+
   /// Arms a node anew from inside its own fire, for a deadline that had moved on meanwhile. Takes
   /// the place the node just left, so it cannot fail. A deadline that is due fires in the same
   /// expire.
