@@ -153,6 +153,10 @@ void tcp_stream::shutdown_read() {
           [](int fd) { return detail::shut_down(fd, detail::side::read); });
 }
 
+void tcp_stream::set_deadline(deadline_for whose, const char* verb, std::int64_t when_ns) {
+  require(socket_.set_deadline(whose, when_ns), verb);
+}
+
 void tcp_stream::abort() noexcept {
   // A socket that cannot linger is closed all the same.
   static_cast<void>(socket_.use([](int fd) { return detail::linger_zero(fd); }));
@@ -218,6 +222,10 @@ detail::accept_operation tcp_listener::accept() noexcept {
   detail::accept_operation op(socket_, io_kind::accept, "accept");
   op.queues = true;
   return op;
+}
+
+void tcp_listener::set_deadline_ns(std::int64_t when_ns) {
+  require(socket_.set_deadline(cove::detail::deadline_for::reads, when_ns), "set_deadline");
 }
 
 socket_address tcp_listener::local_address() const {

@@ -1,5 +1,6 @@
 #include "descriptor.hpp"
 
+#include "io_deadline.hpp"
 #include "io_syscall.hpp"
 #include "netpoll/backend.hpp"
 #include "netpoll/desc_table.hpp"
@@ -14,8 +15,9 @@
 //   closing   1. whoever wants to wait for it registers (closer)
 //             2. the gate is closed: nobody enters any more
 //             3. evict: tasks that stand in the slots or in the queue are told
-//             4. the last operation out, or the closer if nobody was inside, shuts: the poller
-//                forgets the number, the number goes back to the system, the closer is told
+//             4. the last operation out, or the closer if nobody was inside, shuts: the timers of
+//                its deadlines are taken out, the poller forgets the number, the number goes back
+//                to the system, the closer is told
 //   handle    5. whoever comes second, the shutting or the end of the handle, recycles the poll
 //                descriptor
 //
@@ -66,6 +68,12 @@ void evict(poll_desc& desc, bool completes) noexcept {
   evict_queue(desc);
 }
 
+/// Nobody names it any more.
+void recycle(poll_desc& desc) noexcept {
+  delete desc.deadlines.exchange(nullptr, std::memory_order_acquire);
+  desc.table->recycle(desc);
+}
+
 bool advance_close(operation& base, task_ctl& task, sched::processor&) noexcept {
   auto& op = static_cast<close_op&>(base);
   if (op.started) return true;
@@ -84,6 +92,7 @@ const operation_type close_type{
 close_op::close_op(descriptor& which) noexcept : operation(close_type, true), on(&which) {}
 
 void shut_descriptor(poll_desc& desc) noexcept {
+  disarm_deadlines(desc);
   desc.table->unwatch(desc);
   const std::error_code said = close_number(desc.fd);
   // acq_rel: acquires the waiting operation; nobody else gets it.
@@ -93,7 +102,7 @@ void shut_descriptor(poll_desc& desc) noexcept {
     waiting->error = said;
     if (task.word.complete()) make_ready(task, true);
   }
-  if (desc.access.shut_done()) desc.table->recycle(desc);
+  if (desc.access.shut_done()) recycle(desc);
 }
 
 std::string wrong_runtime_remedy(const io_op& op) {
@@ -105,6 +114,7 @@ std::string wrong_runtime_remedy(const io_op& op) {
 descriptor::descriptor(descriptor&& other) noexcept
     : word_(other.word_.exchange(closed, std::memory_order_acq_rel)),
       ends_(other.ends_),
+      deadlines_(std::exchange(other.deadlines_, nullptr)),
       fd_(other.fd_),
       stream_(other.stream_) {
   COVE_ASSERT(word_.load(std::memory_order_relaxed) != occupied);
@@ -115,6 +125,7 @@ descriptor& descriptor::operator=(descriptor&& other) noexcept {
     drop();
     word_.store(other.word_.exchange(closed, std::memory_order_acq_rel), std::memory_order_release);
     ends_ = other.ends_;
+    deadlines_ = std::exchange(other.deadlines_, nullptr);
     fd_ = other.fd_;
     stream_ = other.stream_;
   }
@@ -173,10 +184,15 @@ poll_desc* descriptor::attach_slowly(task_ctl& task, io_op& why) noexcept {
   desc->completes = task.runtime->completes;
   desc->ends = ends_;
   if (const std::error_code failed = task.runtime->scheduler.poller().open(*desc); failed) {
-    desc->table->recycle(*desc);
+    recycle(*desc);
     word_.store(fresh, std::memory_order_release);
     why.error = failed.value();
     return nullptr;
+  }
+  if (deadlines_ != nullptr) {
+    deadlines_->attach(*desc);
+    // relaxed: goes with the word.
+    desc->deadlines.store(std::exchange(deadlines_, nullptr), std::memory_order_relaxed);
   }
   // release: pairs with attached().
   word_.store(reinterpret_cast<std::uintptr_t>(desc), std::memory_order_release);
@@ -243,6 +259,10 @@ stream_ends& descriptor::ends() noexcept {
 
 /// No runtime knows it yet: a poll descriptor for the length of the call.
 bool descriptor::try_bare(io_op& op) noexcept {
+  if (deadlines_ != nullptr && deadlines_->at(direction_of(op.kind)).passed()) {
+    op.stopped = stop_reason::deadline;
+    return true;
+  }
   poll_desc passing;
   passing.fd = fd_;
   passing.stream = stream_;
@@ -250,6 +270,18 @@ bool descriptor::try_bare(io_op& op) noexcept {
   const bool ready = ends_already(op, passing) || perform(op, passing) != step::would_block;
   ends_ = passing.ends;
   return ready;
+}
+
+/// The caller holds the direction.
+bool descriptor::try_attached(io_op& op, poll_desc& desc) noexcept {
+  const direction d = direction_of(op.kind);
+  if (const io_deadline* limit = deadline_of(desc, d); limit != nullptr && limit->passed()) {
+    op.stopped = stop_reason::deadline;
+    return true;
+  }
+  if (!desc.completes) desc.at(d).prepare();
+  desc.drained_at(d) = false;
+  return ends_already(op, desc) || perform(op, desc) != step::would_block;
 }
 
 bool descriptor::try_now(io_op& op) noexcept {
@@ -267,9 +299,7 @@ bool descriptor::try_now(io_op& op) noexcept {
     case netpoll::gate::entry::busy: op.wrong = io_op::fault::busy; return true;
     case netpoll::gate::entry::closed: op.stopped = stop_reason::closed; return true;
   }
-  if (!desc->completes) desc->at(d).prepare();
-  desc->drained_at(d) = false;
-  const bool ready = ends_already(op, *desc) || perform(op, *desc) != step::would_block;
+  const bool ready = try_attached(op, *desc);
   if (desc->access.leave(d)) shut_descriptor(*desc);
   return ready;
 }
@@ -295,6 +325,7 @@ void descriptor::close_attached(poll_desc& desc) noexcept {
 
 void descriptor::drop() noexcept {
   const std::uintptr_t word = word_.exchange(closed, std::memory_order_acq_rel);
+  delete std::exchange(deadlines_, nullptr);
   if (word == closed) return;
   if (word == fresh) {
     static_cast<void>(close_number(fd_));  // Nobody is there to be told.
@@ -302,7 +333,7 @@ void descriptor::drop() noexcept {
   }
   poll_desc& desc = *reinterpret_cast<poll_desc*>(word);
   close_attached(desc);
-  if (desc.access.let_go()) desc.table->recycle(desc);
+  if (desc.access.let_go()) recycle(desc);
 }
 
 }  // namespace cove::detail

@@ -1,6 +1,7 @@
 #include <cove/runtime/detail/io_op.hpp>
 
 #include "descriptor.hpp"
+#include "io_deadline.hpp"
 #include "io_syscall.hpp"
 #include "netpoll/backend.hpp"
 #include "state.hpp"
@@ -14,15 +15,16 @@
 //   holding -> left           the result was taken
 //
 // The holder, on a readiness backend
-//   1. closed? asked to end? then that is the result, and no system call is made
+//   1. closed? asked to end? past its deadline? then that is the result, without a system call
 //   2. prepare the slot, make the call: a result is final, whatever is asked meanwhile
 //   3. would block: arm the slot. An event that came since 2 is consumed: back to 1.
-//   4. armed: closed meanwhile? take it back. Else park; a completion leads back to 1.
+//   4. armed: closed meanwhile? take it back. Else see to the timer of the deadline, and park; a
+//      completion leads back to 1.
 // After a drained read the first try is left out: 3 comes first.
 //
-// On a completion backend 2 to 4 are: put the task into the slot, where a closer finds it; give the
-// operation to the backend; park. The completion brings the outcome, and 1 follows if it wants
-// more.
+// On a completion backend 2 to 4 are: put the task into the slot, where a closer or a deadline
+// finds it; see to the timer; give the operation to the backend; park. The completion brings the
+// outcome, and 1 follows if it wants more, or was broken off for a deadline that has moved on.
 
 namespace cove::detail {
 namespace {
@@ -85,6 +87,10 @@ bool must_end(io_op& op, task_ctl& task) noexcept {
     op.stopped = op.cause;
   else
     op.stopped = glance(task);
+  if (op.stopped == stop_reason::none)
+    if (const io_deadline* limit = deadline_of(*op.desc, direction_of(op.kind));
+        limit != nullptr && limit->passed())
+      op.stopped = stop_reason::deadline;
   return op.stopped != stop_reason::none;
 }
 
@@ -99,7 +105,7 @@ bool has_nothing_to_do(io_op& op) noexcept {
 }
 
 /// Step 2, until something is final. False: would block.
-bool try_now(io_op& op, poll_desc& desc, bool first) noexcept {
+bool try_now(io_op& op, task_ctl& task, poll_desc& desc, bool first) noexcept {
   netpoll::slot& slot = desc.at(direction_of(op.kind));
   // A write rarely finds the buffer full, and each event of a read says that there is room. So its
   // first call leaves an event in the slot: if it would block, arming finds that, and it is made
@@ -114,22 +120,37 @@ bool try_now(io_op& op, poll_desc& desc, bool first) noexcept {
       case step::more: break;
     }
     if (std::exchange(drained, false)) return false;
+    if (must_end(op, task)) return true;  // However fast the peer is.
   }
 }
 
+/// Step 4, for an operation that stands in its slot. False: there is no memory for the timer.
+bool watch_deadline(io_op& op, task_ctl& task, sched::processor& p) noexcept {
+  io_deadline* limit = deadline_of(*op.desc, direction_of(op.kind));
+  if (limit == nullptr) return true;
+  const io_deadline::watch outcome = limit->wait_on(p.timers);
+  if (outcome == io_deadline::watch::sooner)
+    task.runtime->scheduler.timer_moved_earlier(p.timers.earliest());
+  return outcome != io_deadline::watch::no_memory;
+}
+
 /// On a readiness backend: true if final, false if armed.
-bool advance_readiness(io_op& op, task_ctl& task) noexcept {
+bool advance_readiness(io_op& op, task_ctl& task, sched::processor& p) noexcept {
   poll_desc& desc = *op.desc;
   netpoll::slot& slot = desc.at(direction_of(op.kind));
   bool tried = op.tried;
   op.tried = false;
   for (;;) {
     if (must_end(op, task) || has_nothing_to_do(op)) return true;
-    if (!tried && try_now(op, desc, false)) return true;
+    if (!tried && try_now(op, task, desc, false)) return true;
     tried = false;
     if (!slot.arm(task)) continue;
     if (desc.access.is_closed() && slot.withdraw(task)) {
       op.stopped = stop_reason::closed;
+      return true;
+    }
+    if (!watch_deadline(op, task, p) && slot.withdraw(task)) {
+      op.wrong = io_op::fault::no_memory;
       return true;
     }
     return false;
@@ -137,27 +158,36 @@ bool advance_readiness(io_op& op, task_ctl& task) noexcept {
 }
 
 /// On a completion backend: true if final, false if armed.
-bool advance_completion(io_op& op, task_ctl& task) noexcept {
+bool advance_completion(io_op& op, task_ctl& task, sched::processor& p) noexcept {
   poll_desc& desc = *op.desc;
   netpoll::slot& slot = desc.at(direction_of(op.kind));
   if (op.armed_once) {
     op.armed_once = false;
     slot.release(task);
+    // What was asked through the slot is looked up where it is kept, the gate and the deadline:
+    // that one may have moved on.
+    task.word.end_operation();
+    if (op.cause == stop_reason::deadline) op.cause = stop_reason::none;
     // A canceled completion has moved nothing; step 1 says why, or the operation starts again.
     if (op.result != -ECANCELED && book(op, desc, op.result) == step::final) return true;
   }
   desc.drained_at(direction_of(op.kind)) = false;
   if (must_end(op, task) || has_nothing_to_do(op)) return true;
-  op.armed_once = true;
   slot.prepare();
   slot.arm(task);
+  if (!watch_deadline(op, task, p)) {
+    slot.release(task);
+    op.wrong = io_op::fault::no_memory;
+    return true;
+  }
+  op.armed_once = true;
   backend_of(task).arm(op);
   // A closer that came before the slot was filled did not find it.
   if (desc.access.is_closed()) backend_of(task).withdraw(op);
   return false;
 }
 
-bool advance(operation& base, task_ctl& task, sched::processor&) noexcept {
+bool advance(operation& base, task_ctl& task, sched::processor& p) noexcept {
   io_op& op = as_io(base);
   if (op.phase == io_op::state::queued) {
     // Completed without having been handed the direction: evicted.
@@ -168,7 +198,7 @@ bool advance(operation& base, task_ctl& task, sched::processor&) noexcept {
   if (op.phase == io_op::state::fresh) {
     if (const taking now = take_or_queue(op); now != taking::holding) return now == taking::failed;
   }
-  return task.runtime->completes ? advance_completion(op, task) : advance_readiness(op, task);
+  return task.runtime->completes ? advance_completion(op, task, p) : advance_readiness(op, task, p);
 }
 
 bool withdraw(operation& base, task_ctl& task, sched::processor&) noexcept {
@@ -196,7 +226,7 @@ bool io_try(io_op& op, task_ctl& task) noexcept {
   if (task.runtime->completes) return false;
   op.tried = true;
   if (std::exchange(op.desc->drained_at(direction_of(op.kind)), false)) return false;
-  return try_now(op, *op.desc, true);
+  return try_now(op, task, *op.desc, true);
 }
 
 void io_leave(io_op& op) noexcept {

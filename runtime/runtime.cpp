@@ -91,6 +91,8 @@ runtime_state::~runtime_state() {
   sysmon.reset();
   scheduler.shut_down();
   descriptors.stop_serving();
+  // Handles that outlive the runtime leave the timers of their deadlines behind.
+  for (const auto& p : scheduler.processors()) p->timers.clear();
 }
 
 }  // namespace detail

@@ -10,7 +10,8 @@
 
 namespace cove::detail {
 struct close_op;
-}
+struct io_deadlines;
+}  // namespace cove::detail
 
 namespace cove::netpoll {
 
@@ -35,6 +36,8 @@ struct poll_desc {
   /// generation that it belongs to: a spurious ready is harmless, a spurious latch is not.
   std::atomic<std::uint64_t> status{0};
   detail::stream_ends ends;
+  /// Made when the first deadline is set; gone when it is recycled.
+  std::atomic<detail::io_deadlines*> deadlines{nullptr};
   /// Who waits for the descriptor to be closed.
   std::atomic<detail::close_op*> closer{nullptr};
 

@@ -3,6 +3,7 @@
 #include <cove/io/detail/transfer.hpp>
 #include <cove/net/address.hpp>
 #include <cove/net/options.hpp>
+#include <cove/runtime/detail/moment.hpp>
 #include <cove/runtime/task.hpp>
 
 namespace cove::net {
@@ -22,6 +23,7 @@ namespace cove::net {
 ///               `.as_result()` reports instead of throwing.
 /// Cancellation: safe. The operation ends with canceled or deadline_exceeded and tells what it had
 ///               moved; the stream stands behind that, no byte is lost and none is seen twice.
+///               The same goes for an operation that set_deadline() and its like end.
 /// Threads:      one task may read while another writes. Any task may close, abort or shut down.
 ///               Moving and destroying the object is for one thread at a time.
 /// Lifetime:     buffers must outlive the await. The stream object must outlive the start of an
@@ -90,6 +92,34 @@ class tcp_stream {
   /// Cancellation: none; a request stays for the next await.
   cove::detail::close_awaiter close() noexcept { return cove::detail::close_awaiter(socket_); }
 
+  /// From `when` on, every read (peek, receive and the others too) fails with
+  /// errc::deadline_exceeded: the one that waits then, and each later one at once, even if there
+  /// are bytes. It stays so until the deadline is moved later; clock::time_point::max() is none.
+  ///
+  ///     stream.set_read_deadline(cove::clock::now() + 30s);
+  ///
+  /// It does not end what succeeds: bytes that a read has taken are given. A read that waits goes
+  /// by the new deadline from now on. A limit around an await (with_timeout) counts beside it.
+  /// Moving it is cheap, moving it later costs a store: move it with each request.
+  /// Errors:  thrown; errc::closed, not_enough_memory the first time.
+  /// Threads: any, also while others read. It may be set before the first await.
+  /// Units:   a moment of cove::clock, see <cove/runtime/time.hpp>; one that has passed ends a
+  ///          read that waits.
+  template <cove::detail::moment Moment>
+  void set_read_deadline(Moment when) {
+    set_deadline(deadline_for::reads, "set_read_deadline", cove::detail::nanoseconds_of(when));
+  }
+  /// The same for writes. A write of which a part was written says how much.
+  template <cove::detail::moment Moment>
+  void set_write_deadline(Moment when) {
+    set_deadline(deadline_for::writes, "set_write_deadline", cove::detail::nanoseconds_of(when));
+  }
+  /// The same for both.
+  template <cove::detail::moment Moment>
+  void set_deadline(Moment when) {
+    set_deadline(deadline_for::both, "set_deadline", cove::detail::nanoseconds_of(when));
+  }
+
   /// Has it been closed on this side, or was it never connected?
   bool is_closed() const noexcept { return socket_.is_closed(); }
 
@@ -119,6 +149,9 @@ class tcp_stream {
   explicit tcp_stream(cove::detail::descriptor socket) noexcept : socket_(std::move(socket)) {}
 
  private:
+  using deadline_for = cove::detail::deadline_for;
+  void set_deadline(deadline_for whose, const char* verb, std::int64_t when_ns);
+
   mutable cove::detail::descriptor socket_;
 };
 
@@ -168,6 +201,13 @@ class tcp_listener {
   cove::detail::close_awaiter close() noexcept { return cove::detail::close_awaiter(socket_); }
   bool is_closed() const noexcept { return socket_.is_closed(); }
 
+  /// From `when` on every accept fails with errc::deadline_exceeded, those that wait and later
+  /// ones, even if a client is there; see tcp_stream::set_read_deadline.
+  template <cove::detail::moment Moment>
+  void set_deadline(Moment when) {
+    set_deadline_ns(cove::detail::nanoseconds_of(when));
+  }
+
   /// Where it listens, with the port it was given. Errors: thrown.
   socket_address local_address() const;
 
@@ -176,6 +216,7 @@ class tcp_listener {
 
  private:
   explicit tcp_listener(cove::detail::descriptor socket) noexcept : socket_(std::move(socket)) {}
+  void set_deadline_ns(std::int64_t when_ns);
 
   mutable cove::detail::descriptor socket_;
 };

@@ -8,6 +8,7 @@
 namespace cove::detail {
 
 class descriptor;
+struct io_deadlines;
 
 /// How an awaitable of the library drives its operation; io_op.cpp.
 bool io_try(io_op& op, task_ctl& task) noexcept;
@@ -18,6 +19,9 @@ std::error_code io_outcome(const io_op& op) noexcept;
 
 /// Names both runtimes of an operation that failed with errc::wrong_runtime.
 std::string wrong_runtime_remedy(const io_op& op);
+
+/// Which operations a deadline is for.
+enum class deadline_for : std::uint8_t { reads, writes, both };
 
 /// Waits until every operation on a descriptor has left and it is closed.
 struct close_op : operation {
@@ -64,6 +68,10 @@ class descriptor {
   /// block.
   bool try_now(io_op& op) noexcept;
 
+  /// From `when_ns` on operations of these directions fail with errc::deadline_exceeded; see
+  /// io_deadline.hpp. Any thread. Errors: errc::closed, not_enough_memory.
+  std::error_code set_deadline(deadline_for whose, std::int64_t when_ns) noexcept;
+
   /// Closes without waiting: pending operations end with errc::closed, the last one gives the
   /// number back. The object stays, closed.
   void close_now() noexcept;
@@ -91,11 +99,15 @@ class descriptor {
   bool enter(netpoll::poll_desc*& held) noexcept;
   void leave(netpoll::poll_desc* held) noexcept;
   bool try_bare(io_op& op) noexcept;
+  static bool try_attached(io_op& op, netpoll::poll_desc& desc) noexcept;
+  std::error_code set_bare_deadline(deadline_for whose, std::int64_t when_ns) noexcept;
   static void close_attached(netpoll::poll_desc& desc) noexcept;
   void drop() noexcept;
 
   std::atomic<std::uintptr_t> word_{closed};
-  stream_ends ends_;  ///< Until it is attached; then the poll descriptor's counts.
+  // Until it is attached; then the poll descriptor's count.
+  stream_ends ends_;
+  io_deadlines* deadlines_ = nullptr;
   int fd_ = -1;
   bool stream_ = false;
   std::atomic<std::uint32_t> waiting_{0};  ///< Who found it occupied and wants it next.

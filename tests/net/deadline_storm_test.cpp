@@ -1,0 +1,123 @@
+#include "support/net_test.hpp"
+
+#include <random>
+
+// Sticky deadlines that other threads move while operations start, wait and end.
+
+using namespace std::chrono_literals;
+
+namespace {
+
+using namespace cove::test;
+using cove::clock;
+using cove::task;
+using cove::net::tcp_stream;
+
+constexpr auto never = clock::time_point::max();
+
+task<cove::io_result> read_into(tcp_stream* stream, std::span<std::byte> buffer) {
+  co_return co_await stream->read_some(buffer).as_result();
+}
+
+}  // namespace
+
+TEST_CASE("K11 K16 deadlines moved at random lose no byte, and show none twice") {
+  cove::runtime_options options;
+  options.workers = 4;
+  run_test(
+      []() -> task<> {
+        auto [near, far] = co_await make_streams();
+        near.set_send_buffer(16 * 1024);
+        far.set_receive_buffer(16 * 1024);
+        const std::string all = pattern(sanitized ? 1'000'000 : 4'000'000);
+        std::atomic<bool> over{false};
+        // tcp_stream is named in full: GCC 12 cannot capture what a binding names.
+        tcp_stream* const writer = &near;
+        tcp_stream* const reader = &far;
+        std::thread mover([&over, writer, reader] {
+          std::mt19937 random(11);
+          while (!over) {
+            const auto when = [&random] {
+              if (random() % 4 == 0) return never;
+              return clock::now() +
+                     std::chrono::microseconds(static_cast<int>(random() % 120) - 20);
+            };
+            writer->set_write_deadline(when());
+            reader->set_read_deadline(when());
+          }
+          writer->set_deadline(never);
+          reader->set_deadline(never);
+        });
+        std::atomic<int> cut_short{0};
+        std::atomic<int> wrong{0};
+        const auto write = [&all, &cut_short, &wrong](tcp_stream* to) -> task<> {
+          for (std::size_t at = 0; at < all.size();) {
+            const auto rest = bytes_of(std::string_view(all).substr(at, 50'000));
+            const cove::io_result one = co_await to->write_all(rest).as_result();
+            at += one.n;
+            if (!one.error) continue;
+            ++(one.error == cove::errc::deadline_exceeded ? cut_short : wrong);
+          }
+        };
+        const auto read = [&all, &cut_short, &wrong](tcp_stream* from) -> task<std::string> {
+          std::string got;
+          std::vector<std::byte> buffer(3000);
+          while (got.size() < all.size()) {
+            const auto room = std::span(buffer).first(
+                std::min<std::size_t>(buffer.size(), all.size() - got.size()));
+            const cove::io_result one = co_await from->read_exact(room).as_result();
+            got += text_of(room.first(one.n));
+            if (!one.error) continue;
+            ++(one.error == cove::errc::deadline_exceeded ? cut_short : wrong);
+          }
+          co_return got;
+        };
+        auto writing = cove::spawn(write, writer);
+        auto reading = cove::spawn(read, reader);
+        const std::string got = co_await reading;
+        co_await writing;
+        over = true;
+        mover.join();
+        CHECK((got == all));
+        CHECK(cut_short > 0);
+        CHECK(wrong == 0);
+        co_await near.write_all(bytes_of("still here"));
+        std::array<std::byte, 10> last;
+        co_await far.read_exact(last);
+        CHECK(text_of(last) == "still here");
+        co_await near.close();
+        co_await far.close();
+        CHECK(cove::runtime::current()->stats().timers == 0);
+      },
+      options);
+}
+
+TEST_CASE("K10 K11 no read that waits misses its deadline, however that was moved") {
+  cove::runtime_options options;
+  options.workers = 2;
+  options.sysmon = false;
+  options.spin = false;
+  run_test(
+      []() -> task<> {
+        auto [stream, peer] = co_await make_link();
+        tcp_stream* const moved = &stream;
+        std::mt19937 random(3);
+        for (int i = 0; i < (sanitized ? 500 : 3000); ++i) {
+          // It is moved to and fro while the read starts; the last word is a moment that comes.
+          std::array<std::byte, 1> buffer{};
+          auto reading = cove::spawn(read_into, moved, std::span<std::byte>(buffer));
+          std::thread mover([moved, seed = random()] {
+            std::mt19937 draw(static_cast<unsigned>(seed));
+            const auto some = [&draw](int most) { return static_cast<int>(draw() % most); };
+            for (int turn = some(4); turn > 0; --turn)
+              moved->set_read_deadline(some(3) == 0 ? never : clock::now() + 1h + some(3) * 50us);
+            moved->set_read_deadline(clock::now() + some(4) * 30us);
+          });
+          const cove::io_result got = co_await reading;
+          CHECK(got.error == cove::errc::deadline_exceeded);
+          mover.join();
+          moved->set_read_deadline(never);
+        }
+      },
+      options);
+}
