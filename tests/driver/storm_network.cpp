@@ -4,6 +4,7 @@
 
 #include <array>
 #include <deque>
+#include <random>
 
 // Storms of connections; both ends are ours.
 
@@ -128,6 +129,84 @@ task<> prepare_handle_reuse(call& c) {
   return run_handle_reuse(c, rounds_of(c.asked), lanes_of(c.asked, "tasks"));
 }
 
+// ----- deadline: a thread moves the deadline of a read that waits -----
+
+struct deadline_storm {
+  std::shared_ptr<tcp_stream> stream;
+  std::uint64_t rounds = 0;
+  std::atomic<std::uint64_t> round{0};
+  /// The last word of the round; max() until it is spoken.
+  std::atomic<clock::time_point> last{clock::time_point::max()};
+  std::uint64_t early = 0;
+  std::uint64_t missed = 0;
+};
+
+/// In each round to and fro between moments that do not come, then to one that does.
+void move_deadlines(deadline_storm& all, const std::stop_token& stop) {
+  std::minstd_rand random(1);
+  for (std::uint64_t round = 0; round < all.rounds; ++round) {
+    for (auto moves = random() % 4; moves > 0; --moves) {
+      const auto far = clock::now() + std::chrono::minutes(random() % 60 + 1);
+      all.stream->set_read_deadline(random() % 4 == 0 ? clock::time_point::max() : far);
+    }
+    const auto last = clock::now() + microseconds(random() % 100);
+    all.last = last;
+    all.stream->set_read_deadline(last);
+    while (all.round == round) {
+      if (stop.stop_requested()) return;
+      std::this_thread::yield();
+    }
+  }
+}
+
+task<> read_under_deadlines(deadline_storm* all) {
+  constexpr std::chrono::seconds patience(10);
+  std::array<std::byte, 1> room{};
+  for (std::uint64_t round = 0; round < all->rounds; ++round) {
+    const auto began = clock::now();
+    auto limited = with_timeout(all->stream->read_some(room).as_result(), patience);
+    const io_result got = co_await std::move(limited);
+    if (got.error != errc::deadline_exceeded) throw error(got.error, "read_some");
+    const auto ended = clock::now();
+    if (ended - began >= patience)
+      ++all->missed;
+    else if (ended < all->last.load())
+      ++all->early;
+    all->last = clock::time_point::max();
+    all->stream->set_read_deadline(clock::time_point::max());
+    ++all->round;
+  }
+}
+
+task<> run_deadline_storm(call& c, std::shared_ptr<tcp_stream> stream, std::uint64_t rounds) {
+  ends own;
+  deadline_storm all;
+  all.stream = std::move(stream);
+  all.rounds = rounds;
+  if (all.stream == nullptr) {
+    own = co_await make_ends();
+    all.stream = std::make_shared<tcp_stream>(std::move(own.first));
+  }
+  storm_crew crew;
+  crew.start(1, [&all](const std::stop_token& stop, std::size_t) {
+    try {
+      move_deadlines(all, stop);
+    } catch (const std::system_error&) {  // It was closed, as the read reports.
+    }
+  });
+  co_await read_under_deadlines(&all);
+  co_await crew.finish();
+  c.members["count"] = rounds;
+  c.members["early"] = all.early;
+  c.members["missed"] = all.missed;
+}
+
+task<> prepare_deadline_storm(call& c) {
+  std::shared_ptr<tcp_stream> stream;
+  if (c.asked.has("h")) stream = c.handles.find<tcp_stream>(c.asked.text("h"));
+  return run_deadline_storm(c, std::move(stream), rounds_of(c.asked));
+}
+
 // ----- pingpong: do busy pairs leave the others their turn? -----
 
 struct pingpong {
@@ -245,6 +324,7 @@ task<> prepare_churn(call& c) {
 const storm_kind table[] = {
     {"close", {"tasks"}, prepare_close_storm},
     {"handle_reuse", {"tasks"}, prepare_handle_reuse},
+    {"deadline", {"h"}, prepare_deadline_storm},
     {"pingpong", {"tasks", "bystanders"}, prepare_pingpong},
     {"churn", {"kinds", "tasks", "ms"}, prepare_churn},
 };

@@ -3,6 +3,7 @@
 #include "begun.hpp"
 #include "system.hpp"
 
+#include <algorithm>
 #include <limits>
 
 // Making, asking and ending listeners and streams.
@@ -245,6 +246,38 @@ task<> prepare_option(call& c) {
   return run_option(c, c.handles.find<tcp_stream>(c.asked.text("h")), name, set);
 }
 
+// ----- deadlines -----
+
+/// `ms` from now; null is none.
+clock::time_point moment_of(const request& asked) {
+  if (asked.member("ms").is_null()) return clock::time_point::max();
+  constexpr std::int64_t most_ms = 9'000'000'000'000;  // 285 years; then it is as good as never.
+  const std::int64_t ms = asked.number("ms", INT64_MIN);
+  return clock::now() + std::chrono::milliseconds(std::clamp(ms, -most_ms, most_ms));
+}
+
+task<> run_deadline(handle_table::object of, std::string direction, clock::time_point when) {
+  if (const auto* stream = std::get_if<stream_ptr>(&of)) {
+    if (direction == "r")
+      (*stream)->set_read_deadline(when);
+    else if (direction == "w")
+      (*stream)->set_write_deadline(when);
+    else
+      (*stream)->set_deadline(when);
+  } else {
+    std::get<listener_ptr>(of)->socket.set_deadline(when);
+  }
+  co_return;
+}
+
+task<> prepare_deadline(call& c) {
+  const auto of = c.handles.find_any(c.asked.text("h"));
+  const bool listens = std::holds_alternative<listener_ptr>(of);
+  std::string direction =
+      listens ? c.asked.choice("dir", {"r"}) : c.asked.choice("dir", {"r", "w", "rw"});
+  return run_deadline(of, std::move(direction), moment_of(c.asked));
+}
+
 const verb table[] = {
     {"listen", {"net", "addr", "as", "backlog", "reuseport", "v6only"}, prepare_listen},
     {"accept", {"h", "as"}, prepare_accept},
@@ -254,6 +287,7 @@ const verb table[] = {
     {"abort", {"h"}, prepare_abort},
     {"shutr", {"h"}, prepare_shutr},
     {"shutw", {"h"}, prepare_shutw},
+    {"deadline", {"h", "dir", "ms"}, prepare_deadline},
     {"ready", {"h", "dir"}, prepare_ready},
     {"info", {"h"}, prepare_info},
     {"option", {"h", "name", "value"}, prepare_option},
