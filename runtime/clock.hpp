@@ -4,7 +4,8 @@
 
 namespace cove::detail {
 
-/// Monotonic time in nanoseconds.
+/// Nanoseconds by the clock of the runtime whose worker the calling thread is, which may be virtual
+/// (sched/virtual_clock.hpp); monotonic time elsewhere.
 std::int64_t now_ns() noexcept;
 
 }  // namespace cove::detail

@@ -55,34 +55,40 @@ namespace detail {
 
 namespace {
 
-sched::settings settings_for(const runtime_options& options, unsigned workers, bool spin) {
+sched::settings settings_for(const runtime_options& options, unsigned workers, bool spin,
+                             sched::virtual_clock* clock) {
   sched::settings chosen;
   chosen.workers = workers;
   chosen.spin = spin;
   chosen.sysmon = options.sysmon;
   chosen.ring_slots = options.tuning.ring_slots;
   chosen.entry_without_p = options.tuning.entry_without_p;
+  chosen.clock = clock;
   return chosen;
 }
 
 }  // namespace
 
 runtime_state::runtime_state(runtime& owner, runtime_options chosen, unsigned workers, bool spin,
-                             std::string backend_name, std::string reason)
+                             std::string backend_name, std::string reason,
+                             sched::virtual_clock* clock)
     : facade(owner),
       options(std::move(chosen)),
       backend_reason(std::move(reason)),
       table(new netpoll::desc_table(options.name)),
       descriptors(*table),
-      scheduler(settings_for(options, workers, spin),
+      scheduler(settings_for(options, workers, spin, clock),
                 netpoll::make_backend(backend_name, descriptors)),
       completes(scheduler.poller().completes()) {
   descriptors.serve(scheduler.poller());
   root.runtime = this;
   root.on_empty = [](task_group& group) noexcept {
     runtime_state& self = *group.runtime;
-    const std::lock_guard guard(self.drain_lock);
-    self.drained.notify_all();
+    {
+      const std::lock_guard guard(self.drain_lock);
+      self.drained.notify_all();
+    }
+    if (self.scheduler.settings().clock != nullptr) self.scheduler.settings().clock->report_ended();
   };
   if (options.sysmon) sysmon.emplace(scheduler);
 }
@@ -97,7 +103,9 @@ runtime_state::~runtime_state() {
 
 }  // namespace detail
 
-runtime::runtime(runtime_options options) {
+runtime::runtime(runtime_options options) : runtime(std::move(options), nullptr) {}
+
+runtime::runtime(runtime_options options, sched::virtual_clock* clock) {
   check_options(options);
   unsigned workers = options.workers != 0 ? options.workers : read_workers_variable();
   if (workers == 0) workers = detail::usable_cpus();
@@ -113,7 +121,7 @@ runtime::runtime(runtime_options options) {
   if (options.name.empty()) options.name = next_name();
   const bool spin = options.spin && detail::usable_cpus() >= 2;
   state_ = new detail::runtime_state(*this, std::move(options), workers, spin, std::move(backend),
-                                     std::move(reason));
+                                     std::move(reason), clock);
 }
 
 runtime::~runtime() {
@@ -134,7 +142,7 @@ runtime::~runtime() {
 
 detail::task_group& runtime::root_group() noexcept { return state_->root; }
 
-bool runtime::stop_within(std::int64_t limit_ns) {
+void runtime::request_stop() noexcept {
   detail::task_group& root = state_->root;
   {
     const detail::spin_guard members(root.lock);
@@ -148,7 +156,11 @@ bool runtime::stop_within(std::int64_t limit_ns) {
     detail::ask_all(root, woken);
     detail::make_ready(woken);
   }
-  const auto empty = [&root] {
+}
+
+bool runtime::stop_within(std::int64_t limit_ns) {
+  request_stop();
+  const auto empty = [&root = state_->root] {
     const detail::spin_guard members(root.lock);
     return root.running == 0;
   };

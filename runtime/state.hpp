@@ -15,7 +15,7 @@ namespace cove::detail {
 /// first, then sysmon, workers, netpoller, descriptors.
 struct runtime_state {
   runtime_state(runtime& owner, runtime_options chosen, unsigned workers, bool spin,
-                std::string backend_name, std::string reason);
+                std::string backend_name, std::string reason, sched::virtual_clock* clock);
   ~runtime_state();
   runtime_state(const runtime_state&) = delete;
   runtime_state& operator=(const runtime_state&) = delete;

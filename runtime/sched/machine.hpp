@@ -9,6 +9,7 @@
 namespace cove::sched {
 
 class scheduler;
+class virtual_clock;
 
 /// M: a worker thread.
 struct machine {
@@ -18,6 +19,7 @@ struct machine {
   scheduler& owner;
   std::thread thread;
   parker sleep;
+  const virtual_clock* clock = nullptr;  ///< Null: time is real. Constant once it runs.
 
   // The worker's own thread.
   processor* p = nullptr;

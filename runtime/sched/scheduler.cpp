@@ -16,6 +16,7 @@ scheduler::scheduler(const struct settings& chosen, std::unique_ptr<netpoll::bac
     processors_.back()->queue.set_limit(settings_.ring_slots);
     processors_.back()->queue.set_solo(settings_.workers == 1);
   }
+  if (settings_.clock != nullptr) settings_.clock->attach(*poller_backend_);
   for (unsigned i = settings_.workers; i-- > 0;) release_idle(*processors_[i]);
   // The first worker here, where it can be reported that there is no thread for it.
   start_machine(nullptr, false);
@@ -129,6 +130,7 @@ void scheduler::shut_down() noexcept {
   for (const auto& m : ending)
     if (m->thread.joinable()) m->thread.join();
   while (visitors_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+  if (settings_.clock != nullptr) settings_.clock->detach();
 }
 
 }  // namespace cove::sched

@@ -6,6 +6,7 @@
 #include "sched/processor.hpp"
 #include "sched/seat_policy.hpp"
 #include "sched/spin_policy.hpp"
+#include "sched/virtual_clock.hpp"
 
 #include <atomic>
 #include <memory>
@@ -69,7 +70,8 @@ struct settings {
   bool spin = true;  ///< Poll for a bounded time before the last worker sleeps.
   bool sysmon = true;
   unsigned ring_slots = 256;
-  unsigned entry_without_p = 0;  ///< Tests: 1 in n entries yields no processor.
+  unsigned entry_without_p = 0;    ///< Tests: 1 in n entries yields no processor.
+  virtual_clock* clock = nullptr;  ///< Null: time is real.
 };
 
 /// Where a task that may go on is put.
@@ -152,11 +154,16 @@ class scheduler {
   // sleep.cpp: into sleep and out of it.
   bool sleep(machine& m) noexcept;
   bool wait_for_network(machine& m) noexcept;
+  std::int64_t wait_in_kernel(detail::task_list& came) noexcept;
   void wake_one() noexcept;
   void start_machine(processor* p, bool spinning);
   void release_idle(processor& p) noexcept;  // Under lock_.
   processor* take_idle() noexcept;           // Under lock_.
   std::int64_t earliest_timer() noexcept;
+
+  // virtual_clock.cpp: the poller's seat under virtual time.
+  void pass_virtual_time(detail::task_list& came) noexcept;
+  void ask_network(detail::task_list& came) noexcept;
 
   // Constant after construction.
   const struct settings settings_;

@@ -54,8 +54,8 @@ bool scheduler::sleep(machine& m) noexcept {
 }
 
 /// Waits in the kernel for all, without a processor, until something happens, a timer is due or
-/// somebody wakes it.
-bool scheduler::wait_for_network(machine& m) noexcept {
+/// somebody wakes it. Gives the time.
+std::int64_t scheduler::wait_in_kernel(detail::task_list& came) noexcept {
   // Whoever sets an earlier timer compares with this, after it stored the timer; here it is stored
   // before the timers are read. seq_cst on both sides: one of the two sees the other.
   poll_until_.store(INT64_MAX, std::memory_order_seq_cst);
@@ -63,7 +63,6 @@ bool scheduler::wait_for_network(machine& m) noexcept {
   const std::int64_t until = earliest_timer();
   poll_until_.store(until, std::memory_order_seq_cst);
 
-  detail::task_list came;
   const std::int64_t start = detail::now_ns();
   seat_.taken(start);
   std::int64_t now = start;
@@ -85,9 +84,20 @@ bool scheduler::wait_for_network(machine& m) noexcept {
     poller_backend_->wait(delay, came);
   }
   poll_until_.store(INT64_MIN, std::memory_order_relaxed);
-  polls_.fetch_add(1, std::memory_order_relaxed);
   now = detail::now_ns();
   if (!came.empty()) spin_.woke(now, now - start, awake);
+  return now;
+}
+
+/// The poller's seat: comes back with a processor if there is one.
+bool scheduler::wait_for_network(machine& m) noexcept {
+  detail::task_list came;
+  std::int64_t now = 0;
+  if (settings_.clock == nullptr)
+    now = wait_in_kernel(came);
+  else
+    pass_virtual_time(came);
+  polls_.fetch_add(1, std::memory_order_relaxed);
 
   std::unique_lock guard(lock_);
   waiting_.store(false, std::memory_order_relaxed);
@@ -157,6 +167,7 @@ void scheduler::start_machine(processor* p, bool spinning) {
   auto started = std::make_unique<machine>(*this, static_cast<std::uint32_t>(machines_.size()));
   machine& m = *started;
   m.p = p;
+  m.clock = settings_.clock;
   m.spinning = spinning;
   m.thread = std::thread([this, &m] { run_worker(m); });
   machines_.push_back(std::move(started));  // There is room: one for each processor.

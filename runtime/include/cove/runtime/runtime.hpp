@@ -7,6 +7,13 @@
 
 namespace cove {
 
+namespace detail {
+class virtual_run;
+}
+namespace sched {
+class virtual_clock;
+}
+
 /// How a runtime is built. What is left alone is chosen for the machine.
 struct runtime_options {
   /// Worker threads that run tasks at once. 0: COVE_WORKERS, else the CPUs this process may use.
@@ -125,7 +132,13 @@ class runtime {
   detail::runtime_state& state() noexcept { return *state_; }
 
  private:
+  friend class detail::virtual_run;
+
+  /// Under virtual time, if `clock` is not null; see test::run.
+  runtime(runtime_options options, sched::virtual_clock* clock);
+
   detail::task_group& root_group() noexcept;
+  void request_stop() noexcept;
   bool stop_within(std::int64_t limit_ns);
   static void refuse_inside_task();
   static void block_thread(detail::task_ctl& task);

@@ -7,7 +7,8 @@
 
 namespace cove {
 
-/// The clock of every deadline: monotonic.
+/// The clock of every deadline: monotonic. Inside a task it is that of its runtime, and virtual
+/// under cove::test::run.
 struct clock {
   using rep = std::int64_t;
   using period = std::nano;
