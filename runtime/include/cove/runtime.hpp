@@ -8,6 +8,7 @@
 #include <cove/runtime/condition_variable.hpp>
 #include <cove/runtime/error.hpp>
 #include <cove/runtime/event.hpp>
+#include <cove/runtime/external_work.hpp>
 #include <cove/runtime/for_each_concurrent.hpp>
 #include <cove/runtime/generator.hpp>
 #include <cove/runtime/interval.hpp>
