@@ -362,4 +362,210 @@ TEST_CASE("T12 T13 outside of the run the clock is real, also while it goes on")
   CHECK(took < 24h);
 }
 
+/// A thread that answers each number with its square, and only once the one who asked waits for it.
+class squarer {
+ public:
+  struct question {
+    int number = 0;
+    cove::runtime* asked_in = nullptr;
+    external_work pending;
+  };
+
+  squarer() : thread_([this] { answer(); }) {}
+  squarer(const squarer&) = delete;
+  squarer& operator=(const squarer&) = delete;
+  ~squarer() {
+    questions.close();
+    thread_.join();
+  }
+
+  cove::channel<question> questions{1};
+  cove::channel<int> answers{1};
+
+ private:
+  void answer() {
+    while (auto asked = questions.receive_blocking()) {
+      const auto waits = [&] { return holds(asked->asked_in->report(), "waits for receive"); };
+      CHECK(cove::test::thread_waits_for(waits));
+      answers.send_blocking(asked->number * asked->number);
+    }
+  }
+
+  std::thread thread_;
+};
+
+TEST_CASE("T12 time stands while work outside is announced, and what that brought comes first") {
+  cove::test::run([]() -> task<> {
+    squarer outside;
+    const clock::time_point start = clock::now();
+    int right = 0;
+    for (int i = 0; i < 300; ++i) {
+      squarer::question asks{i, cove::runtime::current(), external_work()};
+      co_await outside.questions.send(std::move(asks));
+      const auto got = co_await cove::with_timeout(outside.answers.receive(), 1ns);
+      if (got == i * i) ++right;
+    }
+    CHECK(right == 300);
+    CHECK(clock::now() == start);
+  });
+}
+
+TEST_CASE("T12 work outside that was announced for nothing leaves the run stuck when it ends") {
+  const std::string text = stuck_text([]() -> task<> {
+    std::thread([pending = external_work()]() mutable { pending.done(); }).detach();
+    co_await forever();
+  });
+  CHECK(holds(text, "nothing is left that could go on"));
+}
+
+TEST_CASE("T12 an announcement may be moved, ended twice, and outlive what it was made for") {
+  std::optional<external_work> kept;
+  cove::test::run([&kept]() -> task<> {
+    external_work first;
+    external_work second(std::move(first));
+    first = external_work();
+    first.done();
+    first.done();
+    kept.emplace(std::move(second));
+    co_return;
+  });
+  kept.reset();
+  external_work of_nobody;
+  of_nobody.done();
+  cove::test::run_in(cove::test::plain_options(1), []() -> task<> {
+    const external_work where_time_is_real;
+    co_await cove::this_task::sleep_for(1ns);
+  });
+}
+
+TEST_CASE("T12 until_idle ends when all others wait, and takes no time") {
+  cove::test::run([]() -> task<> {
+    const clock::time_point start = clock::now();
+    std::vector<int> order;
+    auto works = cove::spawn(
+        [](std::vector<int>* into) -> task<> {
+          for (int i = 0; i < 300; ++i) co_await cove::this_task::yield();
+          into->push_back(1);
+          co_await cove::this_task::sleep_for(1ns);
+          into->push_back(3);
+        },
+        &order);
+    auto also = cove::spawn(
+        [](std::vector<int>* into) -> task<> {
+          co_await until_idle();
+          into->push_back(2);
+        },
+        &order);
+    co_await until_idle();
+    co_await until_idle();
+    const bool before = order == numbers(1, 2);
+    CHECK(before);
+    CHECK(clock::now() == start);
+    co_await works;
+    co_await also;
+    CHECK(order.size() == 3);
+  });
+}
+
+TEST_CASE("T12 until_idle waits for what was announced outside") {
+  cove::test::run([]() -> task<> {
+    squarer outside;
+    squarer::question asks{3, cove::runtime::current(), external_work()};
+    co_await outside.questions.send(std::move(asks));
+    int got = 0;
+    auto waits = cove::spawn(
+        [](cove::channel<int>* from, int* into) -> task<> {
+          const auto answer = co_await from->receive();
+          *into = answer.value_or(-1);
+        },
+        &outside.answers, &got);
+    co_await until_idle();
+    CHECK(got == 9);
+    co_await waits;
+  });
+}
+
+TEST_CASE("T12 until_idle is cancelled like any wait, and refused where time is real") {
+  cove::test::run([]() -> task<> {
+    std::vector<join_handle<std::string>> all;
+    const auto waits = []() -> task<std::string> { co_return co_await outcome_of(until_idle()); };
+    for (int i = 0; i < 5; ++i) all.push_back(cove::spawn(waits));
+    co_await cove::this_task::yield();
+    for (std::size_t i = 0; i < all.size(); i += 2) all[i].cancel();
+    std::string text;
+    for (auto& each : all) {
+      const std::string how = co_await each;
+      text += how + " ";
+    }
+    CHECK(text == "canceled done canceled done canceled ");
+    const std::string late = co_await outcome_of(cove::with_timeout(until_idle(), 0s));
+    CHECK(late == "deadline");
+  });
+  const std::error_code real = cove::test::run_in(
+      cove::test::plain_options(1),
+      []() -> task<std::error_code> { co_return co_await code_of(until_idle()); });
+  CHECK(real == std::errc::operation_not_supported);
+}
+
+TEST_CASE("T12 a runtime under virtual time cannot be stopped from inside, as any other") {
+  cove::test::run([]() -> task<> {
+    CHECK_THROWS_AS(cove::runtime::current()->stop(), cove::error);
+    const std::string how = co_await outcome_of(cove::this_task::sleep_for(1h));
+    CHECK(how == "done");
+  });
+}
+
+struct table {
+  std::vector<std::int64_t> log;  ///< Who, and when.
+  cove::channel<int> values{2};
+  cove::mutex lock;
+};
+
+task<> sleeps(clock::duration time) { co_await cove::this_task::sleep_for(time); }
+
+/// Sleeps, gives up, locks and hands values around as `random` says.
+task<> plays(table* on, int who, std::uint32_t random) {
+  for (int step = 0; step < 50; ++step) {
+    random = random * 1664525 + 1013904223;
+    const auto time = std::chrono::microseconds((random >> 16) % 500);
+    switch ((random >> 8) % 5) {
+      case 0: co_await sleeps(time); break;
+      case 1: co_await code_of(cove::with_timeout(sleeps(time), time / 2)); break;
+      case 2: co_await code_of(cove::with_timeout(on->values.send(who), time)); break;
+      case 3: co_await code_of(cove::with_timeout(on->values.receive(), time)); break;
+      default: {
+        const auto held = co_await on->lock.lock();
+        co_await sleeps(time);
+        break;
+      }
+    }
+    on->log.push_back(who);
+    on->log.push_back(clock::now().time_since_epoch().count());
+  }
+}
+
+task<std::vector<std::int64_t>> forty_play(std::uint32_t seed) {
+  table shared;
+  const auto begin = [&shared, seed](cove::scope& all) -> task<> {
+    for (int who = 0; who < 40; ++who)
+      all.spawn(plays, &shared, who, seed + static_cast<std::uint32_t>(who)).detach();
+    co_return;
+  };
+  co_await cove::with_scope(begin);
+  co_return std::move(shared.log);
+}
+
+TEST_CASE("T12 two runs of the same tasks do the same at the same moments") {
+  run_options chosen;
+  for (const unsigned entry_without_p : {0U, 3U}) {
+    chosen.runtime.tuning.entry_without_p = entry_without_p;
+    for (std::uint32_t seed = 1; seed <= 5; ++seed) {
+      const auto first = cove::test::run_with(chosen, forty_play, seed);
+      CHECK(first.size() == 40 * 50 * 2);
+      for (int again = 0; again < 5; ++again)
+        CHECK(cove::test::run_with(chosen, forty_play, seed) == first);
+    }
+  }
+}
+
 }  // namespace
