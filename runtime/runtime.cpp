@@ -56,7 +56,7 @@ namespace detail {
 namespace {
 
 sched::settings settings_for(const runtime_options& options, unsigned workers, bool spin,
-                             sched::virtual_clock* clock) {
+                             sched::virtual_clock* clock, netpoll::desc_table& descriptors) {
   sched::settings chosen;
   chosen.workers = workers;
   chosen.spin = spin;
@@ -64,6 +64,7 @@ sched::settings settings_for(const runtime_options& options, unsigned workers, b
   chosen.ring_slots = options.tuning.ring_slots;
   chosen.entry_without_p = options.tuning.entry_without_p;
   chosen.clock = clock;
+  chosen.descriptors = &descriptors;
   return chosen;
 }
 
@@ -77,7 +78,7 @@ runtime_state::runtime_state(runtime& owner, runtime_options chosen, unsigned wo
       backend_reason(std::move(reason)),
       table(new netpoll::desc_table(options.name)),
       descriptors(*table),
-      scheduler(settings_for(options, workers, spin, clock),
+      scheduler(settings_for(options, workers, spin, clock, descriptors),
                 netpoll::make_backend(backend_name, descriptors)),
       completes(scheduler.poller().completes()) {
   descriptors.serve(scheduler.poller());

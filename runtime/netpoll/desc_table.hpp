@@ -51,6 +51,12 @@ class desc_table {
 
   const std::string& owner() const noexcept { return owner_; }
 
+  /// All indices ever given are below this. Any thread.
+  std::uint32_t end() noexcept {
+    const detail::spin_guard guard(lock_);
+    return chunk_count_ * chunk_size;
+  }
+
   /// Poll descriptors in use. Any thread.
   std::size_t used() noexcept {
     const detail::spin_guard guard(lock_);

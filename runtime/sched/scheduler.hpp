@@ -1,6 +1,7 @@
 #pragma once
 
 #include "netpoll/backend.hpp"
+#include "netpoll/desc_table.hpp"
 #include "sched/global_queue.hpp"
 #include "sched/machine.hpp"
 #include "sched/processor.hpp"
@@ -70,8 +71,9 @@ struct settings {
   bool spin = true;  ///< Poll for a bounded time before the last worker sleeps.
   bool sysmon = true;
   unsigned ring_slots = 256;
-  unsigned entry_without_p = 0;    ///< Tests: 1 in n entries yields no processor.
-  virtual_clock* clock = nullptr;  ///< Null: time is real.
+  unsigned entry_without_p = 0;                ///< Tests: 1 in n entries yields no processor.
+  virtual_clock* clock = nullptr;              ///< Null: time is real.
+  netpoll::desc_table* descriptors = nullptr;  ///< Virtual time: whose traffic comes first.
 };
 
 /// Where a task that may go on is put.
@@ -164,6 +166,7 @@ class scheduler {
   // virtual_clock.cpp: the poller's seat under virtual time.
   void pass_virtual_time(detail::task_list& came) noexcept;
   void ask_network(detail::task_list& came) noexcept;
+  bool bytes_in_transit() noexcept;
 
   // Constant after construction.
   const struct settings settings_;

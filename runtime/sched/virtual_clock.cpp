@@ -1,6 +1,8 @@
 #include "sched/virtual_clock.hpp"
 
+#include "descriptor.hpp"
 #include "netpoll/backend.hpp"
+#include "netpoll/transit.hpp"
 #include "sched/scheduler.hpp"
 
 #include <utility>
@@ -87,36 +89,66 @@ bool virtual_clock::take_limit() noexcept {
   return std::exchange(beyond_limit_, false);
 }
 
-/// What has happened in the network, and to the wake-up that may be pending. The kernel delivers
-/// over the loopback within the sender's call unless it is busy; then its own thread does, which
-/// gets this CPU first.
+namespace {
+
+/// Calls `f` with each TCP connection's descriptor, none of which is closed meanwhile.
+template <class F>
+void for_each_connection(netpoll::desc_table& table, F f) {
+  for (std::uint32_t i = 0, end = table.end(); i < end; ++i) {
+    netpoll::poll_desc& desc = table.at(i);
+    if (desc.access.enter() != netpoll::gate::entry::entered) continue;
+    if (desc.stream) f(desc.fd);
+    if (desc.access.leave()) detail::shut_descriptor(desc);
+  }
+}
+
+}  // namespace
+
+/// What has happened in the network, and to the wake-up that may be pending.
 void scheduler::ask_network(detail::task_list& came) noexcept {
-  if (poller_backend_->watched() == 0 && !poller_backend_->woken()) return;
-  poller_backend_->wait(0, came);
-  if (!came.empty() || poller_backend_->watched() == 0) return;
-  std::this_thread::yield();
-  poller_backend_->wait(0, came);
+  if (poller_backend_->watched() != 0 || poller_backend_->woken()) poller_backend_->wait(0, came);
+}
+
+/// Within a host the kernel delivers in the sender's call, as a rule. But it may hold back an
+/// acknowledgement, without which a sender with more to send cannot go on, for 40 ms; and if it is
+/// busy, a thread of its own delivers.
+bool scheduler::bytes_in_transit() noexcept {
+  for_each_connection(*settings_.descriptors, netpoll::acknowledge);
+  bool any = false;
+  for_each_connection(*settings_.descriptors,
+                      [&any](int fd) { any = any || netpoll::in_transit(fd); });
+  return any;
 }
 
 /// In the poller's seat, without a processor: comes back when there is something to run or a timer
 /// is due.
 void scheduler::pass_virtual_time(detail::task_list& came) noexcept {
-  // What the kernel may take its time for: a delayed acknowledgement, a probe of a closed window.
-  constexpr std::int64_t network_patience_ns = 1'000'000'000;
+  // Real time, for the network alone: for bytes in transit, at most a fifth of a second, and before
+  // it is said that nothing will happen any more.
+  constexpr std::int64_t transit_ns = 2'000'000;
+  constexpr std::int64_t last_hope_ns = 1'000'000'000;
   virtual_clock& clock = *settings_.clock;
-  bool waited = false;
+  const bool network = poller_backend_->watched() != 0;
+  int patience = 100;
+  bool hopes = network;
   for (;;) {
     const virtual_clock::announced outside = clock.look();
     ask_network(came);
+    bool transit = false;
+    if (network && came.empty() && outside.outstanding == 0) {
+      transit = bytes_in_transit() && --patience > 0;
+      ask_network(came);  // What the acknowledgements brought.
+    }
     if (!came.empty() || any_work() || exit_.load(std::memory_order_relaxed)) return;
     std::int64_t delay_ns = -1;
-    if (outside.outstanding == 0) {
+    if (transit) {
+      delay_ns = transit_ns;
+    } else if (outside.outstanding == 0) {
       if (clock.waiting_for_idle().wake_all(came) || clock.jump(earliest_timer())) return;
-      if (!waited && poller_backend_->watched() != 0)
-        delay_ns = network_patience_ns;
+      if (std::exchange(hopes, false))
+        delay_ns = last_hope_ns;
       else
         clock.report_quiet(outside);
-      waited = true;
     }
     poller_backend_->wait(delay_ns, came);
   }
