@@ -110,26 +110,31 @@ void scheduler::ask_network(detail::task_list& came) noexcept {
 }
 
 /// Within a host the kernel delivers in the sender's call, as a rule. But it may hold back an
-/// acknowledgement, without which a sender with more to send cannot go on, for 40 ms; and if it is
-/// busy, a thread of its own delivers.
+/// acknowledgement, without which a sender with more to send cannot go on, for 40 ms; it may forget
+/// to tell a sender of an open window until that asks, after 200 ms; and if it is busy, a thread of
+/// its own delivers.
 bool scheduler::bytes_in_transit() noexcept {
-  for_each_connection(*settings_.descriptors, netpoll::acknowledge);
+  netpoll::desc_table& table = *settings_.descriptors;
+  for_each_connection(table, netpoll::acknowledge);
   bool any = false;
-  for_each_connection(*settings_.descriptors,
-                      [&any](int fd) { any = any || netpoll::in_transit(fd); });
+  for_each_connection(table, [&](int from) {
+    any = any || netpoll::in_transit(from);
+    if (any || !netpoll::has_unsent(from)) return;
+    for_each_connection(table, [&](int to) { any = any || netpoll::is_drained_end(from, to); });
+  });
   return any;
 }
 
 /// In the poller's seat, without a processor: comes back when there is something to run or a timer
 /// is due.
 void scheduler::pass_virtual_time(detail::task_list& came) noexcept {
-  // Real time, for the network alone: for bytes in transit, at most a fifth of a second, and before
-  // it is said that nothing will happen any more.
+  // Real time, for the network alone: for bytes in transit, at most half a second, and before it is
+  // said that nothing will happen any more.
   constexpr std::int64_t transit_ns = 2'000'000;
   constexpr std::int64_t last_hope_ns = 1'000'000'000;
   virtual_clock& clock = *settings_.clock;
   const bool network = poller_backend_->watched() != 0;
-  int patience = 100;
+  int patience = 250;
   bool hopes = network;
   for (;;) {
     const virtual_clock::announced outside = clock.look();
