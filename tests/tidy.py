@@ -468,6 +468,21 @@ def readme_shows_the_tested_example(tree):
                       'copy the part between its marks')
 
 
+@check(bad={'docs/a.md': '```cpp\nint a;\n```\n', 'tests/docs/a.cpp': '// [a\nint b;\n// a]\n'},
+       good={'docs/a.md': '```cpp\nint a;\n```\n', 'tests/docs/a.cpp': '// [a\nint a;\n// a]\n'})
+def docs_show_tested_code(tree):
+    tested = {part[2] for source in cpp_files(tree) if source.path.startswith(USERS)
+              for part in re.finditer(r'^// \[(\w+)\n(.*?)^// \1\]', source.text, re.M | re.S)}
+    for source in tree.values():
+        if not source.path.startswith('docs/') or not source.path.endswith('.md'):
+            continue
+        for shown in re.finditer(r'^```cpp\n(.*?)^```', source.text, re.M | re.S):
+            if shown[1] not in tested:
+                yield Finding(source.path, source.text[:shown.start()].count('\n') + 1,
+                              'a block that no test has',
+                              'mark the part of the test that it shows: // [name ... // name]')
+
+
 @check(bad={'io/a.cpp': '', 'io/meson.build': "files('b.cpp')  # 'a.cpp'\n"},
        good={'tests/io/a_test.cpp': '', 'tests/meson.build': "foreach name : ['io/a', 'io/b']\n"})
 def every_source_is_built(tree):

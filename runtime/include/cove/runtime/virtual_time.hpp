@@ -82,7 +82,7 @@ namespace cove::test {
 /// sleeps, limits, deadlines and retries mean by time is this clock. There is one worker, so a run
 /// repeats exactly, as far as the program itself does.
 ///
-/// The network is real: bytes on their way inside of this process arrive before time jumps; for
+/// The network is real: bytes between two open sockets of the run arrive before time jumps; for
 /// everything else that comes from outside, hold a cove::external_work meanwhile.
 ///
 /// Errors:   stuck; resource_deadlock_would_occur inside a task; invalid_argument for more than one
