@@ -94,7 +94,7 @@ TEST_CASE("T12 a transfer larger than the buffers of the kernel takes no time") 
   });
 }
 
-TEST_CASE("T12 C06 a silent peer costs a limit all of its virtual time") {
+TEST_CASE("T12 a silent peer costs a limit all of its virtual time") {
   const same_descriptors outside;
   cove::test::run([]() -> task<> {
     const clock::time_point start = clock::now();
@@ -116,25 +116,41 @@ TEST_CASE("T12 C06 a silent peer costs a limit all of its virtual time") {
   });
 }
 
+TEST_CASE("T12 C06 connecting to who never answers takes all of the limit, and no time") {
+  const same_descriptors outside;
+  const deaf_listener deaf;
+  cove::test::run([&deaf]() -> task<> {
+    const clock::time_point start = clock::now();
+    const std::string how =
+        co_await outcome_of(cove::with_timeout(tcp_stream::connect(deaf.address()), 100h));
+    CHECK(how == "deadline");
+    const bool exact = clock::now() - start == 100h;
+    CHECK(exact);
+  });
+}
+
+task<> is_answered_by_a_thread() {
+  const clock::time_point start = clock::now();
+  linked link = co_await make_link();
+  auto sends = [in = cove::runtime::current(), &link, work = external_work()]() mutable {
+    const auto reads = [in] {
+      return in->report().find("waits for read_exact") != std::string::npos;
+    };
+    CHECK(thread_waits_for(reads));
+    link.peer.send("at last");
+    work.done();
+  };
+  std::thread answers(std::move(sends));
+  std::array<std::byte, 7> buffer{};
+  co_await cove::with_timeout(link.stream.read_exact(buffer), 1ns);
+  CHECK(text_of(buffer) == "at last");
+  CHECK(clock::now() == start);
+  answers.join();
+}
+
 TEST_CASE("T12 a peer in another thread has all the time it wants while it is announced") {
   const same_descriptors outside;
-  cove::test::run([]() -> task<> {
-    const clock::time_point start = clock::now();
-    linked link = co_await make_link();
-    std::thread answers([in = cove::runtime::current(), &link, work = external_work()]() mutable {
-      const auto reads = [in] {
-        return in->report().find("waits for read_exact") != std::string::npos;
-      };
-      CHECK(thread_waits_for(reads));
-      link.peer.send("at last");
-      work.done();
-    });
-    std::array<std::byte, 7> buffer{};
-    co_await cove::with_timeout(link.stream.read_exact(buffer), 1ns);
-    CHECK(text_of(buffer) == "at last");
-    CHECK(clock::now() == start);
-    answers.join();
-  });
+  cove::test::run(is_answered_by_a_thread);
 }
 
 TEST_CASE("T12 a task that reads what nobody will write is named in the failure") {
