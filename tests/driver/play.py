@@ -24,6 +24,7 @@ from case import NO_CRC, Case, closed_port, crc, read_exactly, read_to_end, rese
 from cases import run_cases  # noqa: E402
 from deadlines import Deadlines  # noqa: E402
 from driver import LIMIT_S, Skipped, driving, pattern  # noqa: E402
+from timers import Timers  # noqa: E402
 
 
 class Connecting(Case):
@@ -502,7 +503,7 @@ def main():
         print(f'left out: {why}')
         return 77
     suite = unittest.TestSuite()
-    for case in (Connecting, Listening, Streams, Ending, Cancelling, Deadlines, Runtimes,
+    for case in (Connecting, Listening, Streams, Ending, Cancelling, Deadlines, Timers, Runtimes,
                  Protocol):
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(case):
             name = getattr(test, test._testMethodName).sentence

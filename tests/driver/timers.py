@@ -1,12 +1,11 @@
-#!/usr/bin/env python3
-"""Timers and intervals of the driver, played as play.py does; same arguments."""
+"""Cases of play.py: timers and intervals."""
 
 import os
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from play import Case, main, row  # noqa: E402
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__))]
+from case import Case, row  # noqa: E402
 
 
 class Timers(Case):
@@ -56,7 +55,3 @@ class Timers(Case):
             self.assertGreaterEqual(skip[tick], (4 + tick) * 20_000)
             self.assertGreaterEqual(delay[tick], 109_000 + (tick - 1) * 20_000)
         self.expect(self.driver.ask('interval', ms=0, count=1, policy='burst'), 'invalid')
-
-
-if __name__ == '__main__':
-    sys.exit(main(Timers))
