@@ -143,7 +143,9 @@ task<> mingle_in_danger(meeting_place* at, int from) {
 
 TEST_CASE("K17 M16 whoever is cancelled in a select, nothing is lost or doubled") {
   for (const unsigned workers : {1U, 2U, 4U}) {
-    run_in(plain_options(workers), []() -> task<> {
+    cove::runtime_options options = plain_options(workers);
+    options.tuning.entry_without_p = 3;  // Each third select begins only when its task is popped.
+    run_in(std::move(options), []() -> task<> {
       for (int round = 0; round < 30; ++round) {
         meeting_place here(40);
         std::vector<join_handle<>> all;
@@ -179,6 +181,72 @@ TEST_CASE("M16 whatever is closed among selects, nothing is lost or doubled") {
       }
     });
   }
+}
+
+struct permits {
+  cove::semaphore few{1};
+  cove::semaphore more{3};
+};
+
+/// Takes what comes first, keeps it for a turn, and gives it back.
+task<> take_either(permits* from) {
+  for (int i = 0; i < 60; ++i) {
+    auto first = co_await select(from->more.acquire(2), from->few.acquire(), from->more.acquire(1),
+                                 sleep_for(microseconds(i)));
+    co_await cove::this_task::yield();
+  }
+}
+
+TEST_CASE("K17 M15 permits that selects take, pass over and give up are all there at the end") {
+  for (const unsigned workers : {1U, 2U, 4U}) {
+    run_in(plain_options(workers), []() -> task<> {
+      for (int round = 0; round < 20; ++round) {
+        permits here;
+        std::vector<join_handle<>> all;
+        all.reserve(crowd);
+        for (int i = 0; i < crowd; ++i) all.push_back(spawn(take_either, &here));
+        for (std::size_t i = 0; i < crowd; i += 2) {
+          for (int pause = 0; pause < round; ++pause) co_await cove::this_task::yield();
+          all[i].cancel();
+        }
+        for (auto& each : all) static_cast<void>(co_await each.as_result());
+        CHECK(here.few.available() == 1);
+        CHECK(here.more.available() == 3);
+      }
+    });
+  }
+}
+
+/// Hears a broadcast among other things. Gives how many messages it has heard of.
+task<std::uint64_t> listen(cove::broadcast_receiver<int> ear, channel<int>* noise) {
+  std::uint64_t heard = 0;
+  for (;;) {
+    auto first = co_await select(noise->receive(), ear.receive(), sleep_for(microseconds(30)));
+    if (first.index() != 1) continue;
+    const auto& message = std::get<1>(first);
+    if (!message) co_return heard;
+    heard += 1 + message->lost;
+  }
+}
+
+TEST_CASE("M16 a select that does another case misses no message of a broadcast") {
+  run_in(plain_options(4), []() -> task<> {
+    cove::broadcast<int> news(4);
+    channel<int> noise(0);
+    std::vector<join_handle<std::uint64_t>> all;
+    all.reserve(crowd);
+    for (int i = 0; i < crowd; ++i) all.push_back(spawn(listen, news.subscribe(), &noise));
+    for (int i = 0; i < 2'000; ++i) {
+      news.send(i);
+      static_cast<void>(noise.try_send(i));
+      if (i % 8 == 0) co_await cove::this_task::yield();
+    }
+    news.close();
+    for (auto& each : all) {
+      const std::uint64_t heard = co_await each;
+      CHECK(heard == 2'000);
+    }
+  });
 }
 
 TEST_CASE("K18 a limit that ends with a select's wait gives one outcome") {
