@@ -56,7 +56,10 @@ TEST_CASE("K11 K16 deadlines moved at random lose no byte, and show none twice")
             const cove::io_result one = co_await to->write_all(rest).as_result();
             at += one.n;
             if (!one.error) continue;
-            ++(one.error == cove::errc::deadline_exceeded ? cut_short : wrong);
+            if (one.error == cove::errc::deadline_exceeded)
+              ++cut_short;
+            else
+              ++wrong;
           }
         };
         const auto read = [&all, &cut_short, &wrong](tcp_stream* from) -> task<std::string> {
@@ -68,7 +71,10 @@ TEST_CASE("K11 K16 deadlines moved at random lose no byte, and show none twice")
             const cove::io_result one = co_await from->read_exact(room).as_result();
             got += text_of(room.first(one.n));
             if (!one.error) continue;
-            ++(one.error == cove::errc::deadline_exceeded ? cut_short : wrong);
+            if (one.error == cove::errc::deadline_exceeded)
+              ++cut_short;
+            else
+              ++wrong;
           }
           co_return got;
         };

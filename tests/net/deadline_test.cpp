@@ -18,6 +18,9 @@ using cove::net::tcp_stream;
 
 constexpr auto never = clock::time_point::max();
 
+clock::time_point deadline_if(bool any, clock::duration after) {
+  return any ? clock::now() + after : never;
+}
 clock::time_point past() { return clock::now() - 1s; }
 
 task<cove::io_result> read_into(tcp_stream* stream, std::span<std::byte> buffer) {
@@ -152,7 +155,7 @@ TEST_CASE("K10 a deadline that is moved earlier while a read waits ends it then,
     auto [stream, peer] = co_await make_link();
     std::array<std::byte, 8> buffer{};
     for (const bool had_one : no_and_yes) {
-      stream.set_read_deadline(had_one ? clock::now() + 1h : never);
+      stream.set_read_deadline(deadline_if(had_one, 1h));
       auto reading = cove::spawn(read_into, &stream, std::span<std::byte>(buffer));
       co_await until_waiting("read_some");
       const auto when = clock::now() + 10ms;
@@ -176,7 +179,7 @@ TEST_CASE("K11 a deadline moved later or cleared while a read waits does not end
         const auto first = clock::now() + 20ms;
         stream.set_read_deadline(first);
         for (int turns = 0; turns < 20; ++turns) co_await cove::this_task::yield();
-        stream.set_read_deadline(clear ? never : clock::now() + 1h);
+        stream.set_read_deadline(deadline_if(!clear, 1h));
         in_time = clock::now() < first;
         co_await until_passed(first + 1ms);
         if (in_time) CHECK_FALSE(reading.done());
@@ -201,7 +204,7 @@ TEST_CASE("K12 a deadline that has passed fails each operation until it is moved
         co_await check_reads_refused(stream);
         co_await check_writes_refused(stream);
       }
-      stream.set_deadline(round % 2 == 0 ? never : clock::now() + 1h);
+      stream.set_deadline(deadline_if(round % 2 != 0, 1h));
       co_await check_link(stream, peer);
     }
     try {
@@ -334,7 +337,7 @@ TEST_CASE("K15 a deadline of a closed connection does not touch the one that com
       // Its poll descriptor is the one that the last round gave back.
       auto [stream, peer] = co_await make_link();
       std::array<std::byte, 8> buffer{};
-      stream.set_read_deadline(i % 2 == 0 ? clock::now() + 200us : never);
+      stream.set_read_deadline(deadline_if(i % 2 == 0, 200us));
       auto reading = cove::spawn(read_into, &stream, std::span<std::byte>(buffer));
       if (i % 2 == 0) {
         for (int turns = i % 7; turns > 0; --turns) co_await cove::this_task::yield();
@@ -523,7 +526,7 @@ TEST_CASE("K11 moving a deadline later, however often, wakes nobody and sets no 
     CHECK_FALSE(got.error);
     // Nor does an operation set one, or a move while nobody waits.
     for (int i = 0; i < 1000; ++i) {
-      stream.set_deadline(clock::now() + (i % 2 == 0 ? 1h : 2h));
+      stream.set_deadline(clock::now() + std::chrono::hours(1 + i % 2));
       co_await check_link(stream, peer);
     }
     CHECK(timers() <= 2);
