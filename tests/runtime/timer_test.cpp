@@ -13,7 +13,6 @@ using cove::runtime;
 using cove::spawn;
 using cove::task;
 using cove::timer;
-using cove::test::code_of;
 using cove::test::eventually;
 using cove::test::outcome_of;
 using cove::test::plain_options;
@@ -202,7 +201,7 @@ TEST_CASE("T11 tasks of two runtimes wait for one timer") {
   });
 }
 
-TEST_CASE("M04 a wait that is cancelled leaves the timer and the others as they are") {
+TEST_CASE("a wait that is cancelled leaves the timer and the others as they are") {
   run_in(plain_options(), []() -> task<> {
     timer alarm;
     alarm.expires_after(1h);
@@ -219,7 +218,7 @@ TEST_CASE("M04 a wait that is cancelled leaves the timer and the others as they 
   });
 }
 
-TEST_CASE("K18 a limit around a wait ends it alone") {
+TEST_CASE("a limit around a wait ends it alone") {
   run_in(plain_options(), []() -> task<> {
     timer alarm;
     alarm.expires_after(1h);
@@ -233,13 +232,28 @@ TEST_CASE("K18 a limit around a wait ends it alone") {
   });
 }
 
+TEST_CASE("K18 a wait that ends exactly at its limit ends in one way") {
+  run_in(plain_options(2), []() -> task<> {
+    timer alarm;
+    for (int i = 0; i < 100; ++i) {
+      const moment when = cove::clock::now() + i % 10 * 10us;
+      alarm.expires_at(when);
+      const std::string ended = co_await outcome_of(cove::with_deadline(alarm.wait(), when));
+      CHECK((ended == "done" || ended == "deadline"));
+      CHECK(timers() == 0);
+      const bool fired = co_await alarm.wait();
+      CHECK(fired);
+    }
+  });
+}
+
 /// Waits, then takes the timer away: the waker may still be on its way out of it.
 task<> wait_and_destroy(std::optional<timer>* which) {
   co_await (*which)->wait();
   which->reset();
 }
 
-TEST_CASE("M06 a timer is destroyed as soon as its last waiter was woken") {
+TEST_CASE("a timer is destroyed as soon as its last waiter was woken") {
   run_in(plain_options(2), [](runtime& in) {
     for (int i = 0; i < 2000; ++i) {
       std::optional<timer> alarm(std::in_place);
@@ -280,7 +294,7 @@ task<> torment(timer* which, unsigned seed, int times) {
   }
 }
 
-TEST_CASE("T05 T06 M04 waits, moves and requests meet at random, and nobody is forgotten") {
+TEST_CASE("T05 T06 waits, moves and requests meet at random, and nobody is forgotten") {
   for (const unsigned entry_without_p : {0U, 3U}) {
     cove::runtime_options options = plain_options(4);
     options.tuning.entry_without_p = entry_without_p;
