@@ -54,6 +54,14 @@ std::string describe(const task_failure& failure) {
 
 }  // namespace
 
+session_log::~session_log() {
+  const std::uint64_t unsaid = unsaid_.load(std::memory_order_relaxed);
+  if (unsaid == 0) return;
+  cove::detail::log(cove::detail::log_level::info,
+                    std::to_string(unsaid) + (unsaid == 1 ? " more session" : " more sessions") +
+                        " failed since the last line, as the peer broke the connection");
+}
+
 void session_log::operator()(const task_failure& failure) noexcept {
   if (peer_broke_it(failure.exception))
     peer_broke(failure);

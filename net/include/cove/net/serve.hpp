@@ -25,12 +25,14 @@ class accept_backoff {
 };
 
 /// What serving says of sessions that fail. Peers come and go: where one broke the connection, one
-/// line a second tells how many did; every other failure has a line of its own.
+/// line a second tells how many did, and one at the end; every other failure has a line of its own.
 class session_log {
  public:
   session_log() noexcept = default;
   /// Before its first use only.
   session_log(session_log&&) noexcept {}
+  /// When the last session has ended.
+  ~session_log();
   void operator()(const task_failure& failure) noexcept;
 
  private:
