@@ -3,7 +3,8 @@
 //     build/release/examples/echo_server --address 127.0.0.1:9000
 //     socat - TCP:127.0.0.1:9000
 //
-// `--for 10s` makes it end by itself and print what its runtime has been doing.
+// Ctrl-C ends it gracefully (support/ending.hpp), `--for 10s` after that time. At its end it prints
+// what its runtime has been doing.
 
 // [readme
 #include <cove/net.hpp>
@@ -18,28 +19,27 @@ cove::task<> session(cove::net::tcp_stream peer) {
     co_await peer.write_all(std::span(buffer).first(n));
 }
 
-cove::task<> serve(std::string address) {
-  auto listener = cove::net::tcp_listener::bind(address);
+cove::task<> serve(cove::net::tcp_listener& listener) {
   std::printf("listening on %s\n", listener.local_address().to_string().c_str());
   std::fflush(stdout);
-  co_await cove::net::serve(std::move(listener), session);
+  co_await cove::net::serve(listener, session);  // Until it is closed and all sessions have ended.
 }
 // readme]
 
-#include "support/options.hpp"
-#include "support/run_for.hpp"
+#include "support/ending.hpp"
 
-cove::task<> serve_for(std::string address, std::chrono::nanoseconds limit) {
-  co_await cove::examples::run_for(serve(address), limit);
+cove::task<> run_server(std::string address, cove::examples::ending how) {
+  auto listener = cove::net::tcp_listener::bind(address);
+  co_await cove::examples::serve_gracefully(listener, serve(listener), how);
 }
 
 int main(int argc, char** argv) {
   std::string address = "127.0.0.1:9000";
-  std::chrono::nanoseconds limit{0};
+  cove::examples::ending how;
   cove::examples::options options("Sends back what clients send.");
   options.text("--address", address,
                "where to listen, as 127.0.0.1:9000 or [::1]:9000; port 0: any");
-  options.duration("--for", limit, "end after this time (10s, 500ms, 2min); default: never");
+  how.add_to(options);
   if (auto code = options.parse(argc, argv)) return *code;
-  return cove::run_with(options.runtime(), serve_for, address, limit);
+  return cove::run_with(options.runtime(), run_server, address, how);
 }

@@ -6,9 +6,8 @@
 //     curl -i http://127.0.0.1:8080/
 //     wrk -c 64 -t 1 http://127.0.0.1:8080/
 
+#include "support/ending.hpp"
 #include "support/http_exchange.hpp"
-#include "support/options.hpp"
-#include "support/run_for.hpp"
 
 #include <cove/net.hpp>
 
@@ -42,25 +41,25 @@ cove::task<> session(cove::net::tcp_stream peer) {
   (void)co_await cove::with_timeout(read_to_end(peer), 2s).as_result();
 }
 
-cove::task<> serve(std::string address) {
-  auto listener = cove::net::tcp_listener::bind(address);
+cove::task<> serve(cove::net::tcp_listener& listener) {
   std::printf("listening on %s\n", listener.local_address().to_string().c_str());
   std::fflush(stdout);
-  co_await cove::net::serve(std::move(listener), session);
+  co_await cove::net::serve(listener, session);
 }
 
-cove::task<> serve_for(std::string address, std::chrono::nanoseconds limit) {
-  co_await cove::examples::run_for(serve(address), limit);
+cove::task<> run_server(std::string address, cove::examples::ending how) {
+  auto listener = cove::net::tcp_listener::bind(address);
+  co_await cove::examples::serve_gracefully(listener, serve(listener), how);
 }
 
 int main(int argc, char** argv) {
   std::string address = "127.0.0.1:8080";
-  std::chrono::nanoseconds limit{0};
+  cove::examples::ending how;
   cove::examples::options options("Says hello over HTTP/1.1.");
   options.text("--address", address,
                "where to listen, as 127.0.0.1:8080 or [::1]:8080; port 0: any");
-  options.duration("--for", limit, "end after this time (10s, 500ms, 2min); default: never");
+  how.add_to(options);
   if (auto code = options.parse(argc, argv)) return *code;
   cove::examples::http_exchange::limit_heads(16 * 1024);
-  return cove::run_with(options.runtime(), serve_for, address, limit);
+  return cove::run_with(options.runtime(), run_server, address, how);
 }

@@ -77,7 +77,8 @@ class CommandLine:
 
 
 class Server(CommandLine):
-    own_options = ('--address', '--for')
+    own_options = ('--address', '--for', '--grace')
+    request, answer = b'', b''  # What any client may send, and how what comes back ends.
 
     def test_for_ends_by_itself_with_statistics(self):
         with serving(example(self.program), '--for', '300ms') as server:
@@ -91,12 +92,55 @@ class Server(CommandLine):
             _, errors = self.complaint('--for', text)
             self.assertIn(f'--for: "{text}" is no duration; write 10s', errors)
 
-    def test_sigterm_ends_it(self):
-        with serving(example(self.program)) as server:
-            server.process.send_signal(signal.SIGTERM)
-            code, _ = server.finish()
-            self.assertEqual(code, -signal.SIGTERM)
+    def ask(self, peer):
+        peer.sendall(self.request)
+        came = b''
+        while not came.endswith(self.answer):
+            more = peer.recv(1 << 16)
+            self.assertTrue(more, f'the session ended after {came}')
+            came += more
 
+    @contextlib.contextmanager
+    def asked_to_end(self, *arguments):
+        """A server that was asked to end while a client talks to it."""
+        with serving(example(self.program), *arguments) as server, \
+                socket.create_connection((server.host, server.port), LIMIT_S) as peer:
+            self.ask(peer)
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(server.line(), 'SIGTERM: accepting no more')
+            yield server, peer
+
+    def test_signals_end_it_at_once_when_there_are_no_sessions(self):
+        for number, name in ((signal.SIGTERM, 'SIGTERM'), (signal.SIGINT, 'SIGINT')):
+            with serving(example(self.program), '--grace', '1h') as server:
+                server.process.send_signal(number)
+                code, output = server.finish()
+                self.assertEqual((code, server.errors()), (0, ''))
+                self.assertIn(f'{name}: accepting no more\nall sessions have ended\n', output)
+
+    def test_sessions_may_go_on_for_a_while(self):
+        with self.asked_to_end('--grace', '1h') as (server, peer):
+            with self.assertRaises(ConnectionRefusedError):
+                while True:  # The listener is closed after the line was printed.
+                    socket.create_connection((server.host, server.port), LIMIT_S).close()
+            self.ask(peer)
+            peer.close()
+            code, output = server.finish()
+            self.assertEqual((code, server.errors()), (0, ''))
+            self.assertTrue(output.startswith('all sessions have ended\n'), output)
+
+    def test_sessions_that_take_too_long_are_told_of(self):
+        with self.asked_to_end('--grace', '200ms') as (server, peer):
+            code, output = server.finish()
+            self.assertEqual((code, server.errors()), (0, ''))
+            self.assertTrue(output.startswith('cancelled, as they took too long:\n'), output)
+            self.assertRegex(output, rf'\n  1 x "session" \({self.program}.cpp:\d+\), waits for ')
+            self.assertEqual(peer.recv(1), b'')
+
+    def test_a_second_signal_ends_it_at_once(self):
+        with self.asked_to_end('--grace', '1h') as (server, _):
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(server.finish()[0], -signal.SIGTERM)
     def test_a_port_in_use_is_named_with_a_remedy(self):
         with serving(example(self.program)) as server:
             for more in ((), ('--for', '10s')):
@@ -126,6 +170,7 @@ class TestHello(unittest.TestCase):
 
 class TestEchoServer(Server, unittest.TestCase):
     program, needs = 'echo_server', 'socat'
+    request, answer = b'hello', b'hello'
 
     def test_socat_gets_back_what_it_sends(self):
         sent = bytes(range(256)) * 4000
@@ -261,6 +306,7 @@ def wrong_server(answer):
 
 class TestHttpHello(Server, unittest.TestCase):
     program, needs = 'http_hello', 'curl'
+    request, answer = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n', b'Hello, World!\n'
 
     @classmethod
     def setUpClass(cls):
