@@ -36,7 +36,7 @@ def example(name):
 class CommandLine:
     """What every example with options owes its user."""
 
-    program, own_options, addresses = None, (), True
+    program, own_options = None, ()
 
     def complaint(self, *arguments):
         """The one line in which the program says why it does not start."""
@@ -67,6 +67,8 @@ class CommandLine:
         self.assertIn('nonsense', errors)
         self.assertIn('epoll', errors)
 
+
+class Listening(CommandLine):
     def test_bad_addresses_are_named_with_a_remedy(self):
         for address, remedy in (('127.0.0.1', '127.0.0.1:80'), ('::1:80', '[::1]:80'),
                                 ('127.0.0.1:99999', '65535'), ('', ''), ('localhost:80', '')):
@@ -76,7 +78,7 @@ class CommandLine:
             self.assertIn(remedy, errors)
 
 
-class Server(CommandLine):
+class Server(Listening):
     own_options = ('--address', '--for', '--grace')
     request, answer = b'', b''  # What any client may send, and how what comes back ends.
 
@@ -192,7 +194,7 @@ class TestEchoServer(Server, unittest.TestCase):
             self.assertIsNone(server.process.poll())
 
 
-class TestEchoClient(CommandLine, unittest.TestCase):
+class TestEchoClient(Listening, unittest.TestCase):
     program = 'echo_client'
     own_options = ('--address', '--connections', '--connecting', '--size', '--depth',
                    '--duration', '--messages', '--patience', '--json')
@@ -416,6 +418,188 @@ class TestHttpHello(Server, unittest.TestCase):
         self.assertEqual(self.talk(b'GET / HTTP/1.1\r\nHost'), b'')
 
 
+class TestTimeout(CommandLine, unittest.TestCase):
+    program, own_options = 'timeout', ('--limit',)
+
+    def test_every_form_does_what_it_says(self):
+        code, output, errors = run(example('timeout'), '--limit', '10ms')
+        self.assertEqual((code, errors), (0, ''))
+        for line in ('1. a long sleep: deadline exceeded', '1. a short one: in time',
+                     '2. steps before the deadline: [012]',
+                     '3. the earlier limit counts: the outer one',
+                     '4. 6 bytes came in time, all of them in the end: hello world',
+                     '5. cleaned up although the limit has passed',
+                     '5. and then: deadline exceeded',
+                     '6. computed until the limit: some rounds'):
+            self.assertRegex(output, f'(?m)^{line}$')
+
+
+class TestWorkerPool(CommandLine, unittest.TestCase):
+    program, own_options = 'worker_pool', ('--jobs', '--pool', '--queue', '--fail-every')
+
+    def test_every_job_is_done_or_has_failed(self):
+        for jobs, pool, queue, fail_every in ((200, 4, 8, 0), (300, 7, 0, 10), (50, 1, 1, 7),
+                                              (1, 100, 100, 1)):
+            code, output, errors = run(
+                example('worker_pool'), '--jobs', str(jobs), '--pool', str(pool), '--queue',
+                str(queue), '--fail-every', str(fail_every))
+            self.assertEqual((code, errors), (0, ''))
+            failed = jobs // fail_every if fail_every else 0
+            found = re.search(r'^pool: (\d+) done, (\d+) failed; at most (\d+) ran at once, '
+                              r'(\d+) had to wait for room$', output, re.M)
+            done, wrong, most, held_back = map(int, found.groups())
+            self.assertEqual((done, wrong), (jobs - failed, failed))
+            self.assertTrue(1 <= most <= pool and held_back <= jobs, output)
+            self.assertRegex(output, r'(?m)^each: some were done.* job \d+ has failed$' if failed
+                             else r'(?m)^each: all were done.*: none$')
+
+
+class Guest:
+    """A client of the chat, by its name."""
+
+    def __init__(self, server, name, receive_buffer=None):
+        self.socket = socket.socket()
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(LIMIT_S)
+        self.socket.connect((server.host, server.port))
+        self.lines = self.socket.makefile('rb')
+        self.say(name)
+
+    def say(self, line):
+        self.socket.sendall(line.encode() + b'\n')
+
+    def hear(self):
+        return self.lines.readline().decode().rstrip('\n')
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.lines.close()
+        self.socket.close()
+
+
+class TestChatServer(Server, unittest.TestCase):
+    program = 'chat_server'
+    own_options = Server.own_options + ('--backlog', '--patience')
+
+    def ask(self, peer):
+        with peer.makefile('rb', 0) as lines:
+            self.assertEqual(lines.readline(), b'* your name?\n')
+
+    def enter(self, server, name, **options):
+        guest = Guest(server, name, **options)
+        self.assertEqual([guest.hear(), guest.hear()], ['* your name?', f'* {name} has come'])
+        return guest
+
+    def test_sessions_may_go_on_for_a_while(self):
+        with self.asked_to_end('--grace', '1h') as (server, peer):
+            peer.sendall(b'late\n')
+            self.assertEqual(read_all(peer), b'')
+            self.assertEqual(server.finish()[0], 0)
+
+    def test_who_is_there_is_told_of_the_end(self):
+        with serving(example('chat_server'), '--grace', '1h') as server, \
+                self.enter(server, 'ann') as ann:
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual([ann.hear(), ann.hear()], ['* the server ends', ''])
+            code, output = server.finish()
+            self.assertEqual((code, server.errors()), (0, ''))
+            self.assertIn('all sessions have ended\n', output)
+
+    def test_what_one_says_the_others_hear(self):
+        with serving(example('chat_server')) as server, self.enter(server, 'ann') as ann:
+            with self.enter(server, 'bob') as bob:
+                self.assertEqual(ann.hear(), '* bob has come')
+                ann.say('hello \x1b[2J')
+                bob.say('hi')
+                self.assertEqual(bob.hear(), 'ann: hello ?[2J')
+                self.assertEqual(ann.hear(), 'bob: hi')
+                with Guest(server, 'bob') as other:
+                    self.assertEqual([other.hear(), other.hear(), other.hear()],
+                                     ['* your name?', '* that name is not free', ''])
+            self.assertEqual(ann.hear(), '* bob has gone')
+            self.enter(server, 'bob').__exit__()
+
+    @contextlib.contextmanager
+    def flooded(self, *arguments):
+        """A server, and a guest who has taken little of the megabytes that another one said."""
+        with serving(example('chat_server'), *arguments) as server, \
+                self.enter(server, 'slow', receive_buffer=4096) as slow:
+            with self.enter(server, 'fast') as fast:
+                for i in range(12_000):
+                    fast.say(f'{i} ' + 'x' * 900)
+                fast.socket.shutdown(socket.SHUT_WR)
+                while fast.hear():  # What it has missed of its own; then the end.
+                    pass
+            yield server, slow
+
+    def test_a_slow_reader_holds_up_nobody_and_is_told_what_it_missed(self):
+        with self.flooded('--backlog', '4') as (_, slow):
+            line = next(line for line in iter(slow.hear, '') if line.startswith('* you have'))
+            self.assertRegex(line, r'^\* you have missed [1-9]\d*$')
+
+    def test_who_takes_nothing_is_dropped(self):
+        with self.flooded('--backlog', '12000', '--patience', '100ms') as (server, slow):
+            answer = ''
+            while answer != '* slow has come':  # The name is free again.
+                with Guest(server, 'slow') as again:
+                    self.assertEqual(again.hear(), '* your name?')
+                    answer = again.hear()
+            with contextlib.suppress(ConnectionResetError):
+                while slow.hear():
+                    pass
+
+
+class TestGracefulShutdown(Listening, unittest.TestCase):
+    program, own_options = 'graceful_shutdown', ('--address', '--grace')
+
+    @contextlib.contextmanager
+    def asked_to_end(self, grace, order):
+        """The service after SIGTERM, while it does a job."""
+        with serving(example('graceful_shutdown'), '--grace', grace) as server, \
+                socket.create_connection((server.host, server.port), LIMIT_S) as peer:
+            lines = peer.makefile('rb')
+            peer.sendall(b'first 0\n' + order + b'\n')
+            name = order.split()[0]
+            self.assertEqual([lines.readline() for _ in range(3)],
+                             [b'first has begun\n', b'first is done\n', name + b' has begun\n'])
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(server.line(), 'ending: 1 jobs run')
+            with lines:
+                yield server, lines
+
+    def test_who_orders_nothing_is_sent_away(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with serving(example('graceful_shutdown'), '--grace', '1h') as server, \
+                    socket.create_connection((server.host, server.port), LIMIT_S) as peer:
+                peer.sendall(b'x 0\n')
+                with peer.makefile('rb') as lines:
+                    self.assertEqual(lines.readline() + lines.readline(),
+                                     b'x has begun\nx is done\n')
+                    server.process.send_signal(number)
+                    self.assertEqual(lines.read(), b'the service ends\n')
+                self.assertEqual(server.finish(), (0, 'ending: 0 jobs run\nended\n'))
+                self.assertEqual(server.errors(), '')
+
+    def test_jobs_that_run_may_end(self):
+        with self.asked_to_end('1h', b'backup 300') as (server, lines):
+            self.assertEqual(list(lines), [b'backup is done\n', b'the service ends\n'])
+            self.assertEqual((server.finish(), server.errors()), ((0, 'ended\n'), ''))
+
+    def test_jobs_that_take_too_long_are_named_and_cut_off(self):
+        with self.asked_to_end('200ms', b'backup 3600000') as (server, lines):
+            self.assertEqual(list(lines), [b'backup was cut off\n'])
+            self.assertEqual((server.finish(), server.errors()),
+                             ((1, 'cut off: backup\nended\n'), ''))
+
+    def test_a_second_signal_ends_it_at_once(self):
+        with self.asked_to_end('1h', b'backup 3600000') as (server, _):
+            server.process.send_signal(signal.SIGINT)
+            self.assertEqual(server.finish()[0], -signal.SIGINT)
+
+
 def read_all(peer):
     raw = b''
     while more := peer.recv(1 << 16):
@@ -430,7 +614,8 @@ def main():
         return 2
     FOLDER, names = sys.argv[1], sys.argv[2:]
     cases = {case.program: case
-             for case in (TestHello, TestEchoServer, TestEchoClient, TestHttpHello)}
+             for case in (TestHello, TestEchoServer, TestEchoClient, TestHttpHello, TestTimeout,
+                          TestWorkerPool, TestChatServer, TestGracefulShutdown)}
     if unknown := set(names) - set(cases):
         print(f'there is no example called {" or ".join(unknown)}', file=sys.stderr)
         return 2
