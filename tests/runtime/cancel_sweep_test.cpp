@@ -1,0 +1,518 @@
+#include "support/cancel_sweep.hpp"
+
+#include "support/stress.hpp"
+
+#include <algorithm>
+#include <array>
+
+// The table of all waits of the runtime. To add one, write a fixture and a line; what a fixture is
+// stands at the head of support/cancel_sweep.hpp.
+
+namespace {
+
+using cove::task;
+using cove::test::line_of;
+using cove::test::sweep_line;
+using std::chrono_literals::operator""us;
+using std::chrono_literals::operator""h;
+
+/// How often a wait got what it waits for.
+struct counted {
+  int got = 0;
+  bool settled() const { return got == 1; }
+};
+
+// ----- locks and the like -----
+
+struct semaphore_acquire : counted {
+  cove::semaphore permits{0};
+  int given = 0;
+  task<> wait() {
+    auto two = co_await permits.acquire(2);
+    got += static_cast<int>(two.forget()) / 2;
+  }
+  bool give() {
+    permits.release();
+    return ++given < 2;
+  }
+  bool settled() const { return got == 1 && permits.available() == 0; }
+};
+
+struct mutex_lock : counted {
+  cove::mutex lock;
+  cove::mutex_guard held = lock.try_lock();
+  task<> wait() {
+    auto guard = co_await lock.lock();
+    got += guard.owns_lock();
+  }
+  bool give() {
+    held.unlock();
+    return false;
+  }
+  bool settled() { return got == 1 && lock.try_lock().owns_lock(); }
+};
+
+template <bool Exclusive>
+struct shared_mutex_lock : counted {
+  cove::shared_mutex lock;
+  cove::shared_mutex_guard held = lock.try_lock();
+  task<> wait() {
+    if constexpr (Exclusive) {
+      auto guard = co_await lock.lock();
+      got += guard.is_exclusive();
+    } else {
+      auto guard = co_await lock.lock_shared();
+      got += guard.owns_lock();
+    }
+  }
+  bool give() {
+    held.unlock();
+    return false;
+  }
+  bool settled() { return got == 1 && lock.try_lock().owns_lock(); }
+};
+
+struct event_wait : counted {
+  cove::event happened;
+  task<> wait() {
+    co_await happened.wait();
+    ++got;
+  }
+  bool give() {
+    happened.set();
+    return false;
+  }
+};
+
+struct latch_wait : counted {
+  cove::latch open{2};
+  int given = 0;
+  task<> wait() {
+    co_await open.wait();
+    ++got;
+  }
+  bool give() {
+    open.count_down();
+    return ++given < 2;
+  }
+  bool settled() const { return got == 1 && open.try_wait(); }
+};
+
+struct barrier_wait : counted {
+  cove::barrier meeting{2};
+  cove::join_handle<> other;
+  task<> arrive() { co_await meeting.arrive_and_wait(); }
+  task<> wait() {
+    co_await meeting.arrive_and_wait();
+    ++got;
+  }
+  bool give() {
+    other = cove::spawn([this] { return arrive(); });
+    return false;
+  }
+  task<> finish() { co_await other; }
+};
+
+struct condition_wait : counted {
+  cove::mutex lock;
+  cove::condition_variable changed;
+  bool ready = false;
+  task<> wait() {
+    auto guard = co_await lock.lock();
+    const auto is_ready = [this] { return ready; };
+    co_await changed.wait(guard, is_ready);
+    got += guard.owns_lock();
+  }
+  bool give() {
+    auto guard = lock.try_lock();
+    if (!guard) return true;
+    ready = true;
+    guard.unlock();
+    changed.notify_one();
+    return false;
+  }
+  bool settled() { return got == 1 && lock.try_lock().owns_lock(); }
+};
+
+/// The one who waits is the one who does it.
+struct once_runs : counted {
+  cove::once first;
+  cove::event go_on;
+  task<> wait() {
+    const auto job = [this]() -> task<> {
+      co_await go_on.wait();
+      ++got;
+    };
+    co_await first.run(job);
+  }
+  bool give() {
+    go_on.set();
+    return false;
+  }
+  bool settled() const { return got == 1 && first.done(); }
+};
+
+/// Somebody else does it.
+struct once_waits : counted {
+  cove::once first;
+  cove::event go_on;
+  std::atomic<bool> running{false};
+  cove::join_handle<> runs = cove::spawn([this] { return run(); });
+  static task<std::unique_ptr<once_waits>> make() {
+    auto made = std::make_unique<once_waits>();
+    co_await cove::test::eventually(made->running);
+    co_return made;
+  }
+  task<> run() {
+    const auto job = [this]() -> task<> {
+      running = true;
+      co_await go_on.wait();
+    };
+    co_await first.run(job);
+  }
+  task<> finish() { co_await runs; }
+  task<> wait() {
+    const auto nothing = []() -> task<> { co_return; };
+    co_await first.run(nothing);
+    ++got;
+  }
+  bool give() {
+    go_on.set();
+    return false;
+  }
+};
+
+struct lazy_get : counted {
+  cove::lazy<int> value;
+  cove::event go_on;
+  task<> wait() {
+    const auto make = [this]() -> task<int> {
+      co_await go_on.wait();
+      co_return 7;
+    };
+    const int& made = co_await value.get(make);
+    got += made == 7;
+  }
+  bool give() {
+    go_on.set();
+    return false;
+  }
+};
+
+// ----- channels -----
+
+template <std::size_t Capacity>
+struct channel_receive : counted {
+  cove::channel<int> from{Capacity};
+  bool given = false;
+  task<> wait() {
+    auto value = co_await from.receive();
+    got += value.value_or(0);
+  }
+  bool give() {
+    if (!given) given = static_cast<bool>(from.try_send(1));
+    return !given;
+  }
+  bool settled() { return got == 1 && !from.try_receive(); }
+};
+
+template <std::size_t Capacity>
+struct channel_send : counted {
+  cove::channel<std::unique_ptr<int>> to{Capacity};
+  std::size_t taken = 0;
+  channel_send() {
+    for (std::size_t i = 0; i < Capacity; ++i) static_cast<void>(to.try_send(nullptr));
+  }
+  task<> wait() {
+    auto value = std::make_unique<int>(1);
+    co_await to.send(std::move(value));
+  }
+  bool give() {
+    if (auto value = to.try_receive()) {
+      ++taken;
+      if (*value != nullptr) got += **value;
+    }
+    return taken <= Capacity;
+  }
+  bool settled() {
+    while (auto value = to.try_receive())
+      if (*value != nullptr) got += **value;
+    return got == 1;
+  }
+};
+
+struct oneshot_receive : counted {
+  cove::oneshot_ends<int> ends = cove::oneshot<int>();
+  task<> wait() {
+    const int value = co_await ends.receiver.receive();
+    got += value;
+  }
+  bool give() {
+    static_cast<void>(ends.sender.send(1));
+    return false;
+  }
+  bool settled() { return got == 1 && !ends.receiver.try_receive(); }
+};
+
+struct broadcast_receive : counted {
+  cove::broadcast<int> from{4};
+  cove::broadcast_receiver<int> receiver = from.subscribe();
+  task<> wait() {
+    auto message = co_await receiver.receive();
+    got += message->value + static_cast<int>(message->lost);
+  }
+  bool give() {
+    from.send(1);
+    return false;
+  }
+  bool settled() { return got == 1 && !receiver.try_receive(); }
+};
+
+struct watch_changed : counted {
+  cove::watch<int> value{0};
+  cove::watch_receiver<int> receiver = value.subscribe();
+  task<> wait() {
+    const bool changed = co_await receiver.changed();
+    got += changed;
+  }
+  bool give() {
+    value.set(1);
+    return false;
+  }
+  bool settled() { return got == 1 && receiver.get() == 1; }
+};
+
+// ----- time -----
+
+struct short_sleep : counted {
+  static constexpr bool external = true;
+  task<> wait() {
+    co_await cove::this_task::sleep_for(100us);
+    ++got;
+  }
+  static bool give() { return false; }
+};
+
+/// The limit stands around what it limits, and does not pass.
+struct limited : event_wait {
+  task<> wait() {
+    co_await cove::with_timeout(happened.wait(), 1h);
+    ++got;
+  }
+};
+
+struct stoppable : event_wait {
+  std::stop_source source;
+  task<> wait() {
+    co_await cove::cancel_on(source.get_token(), happened.wait());
+    ++got;
+  }
+};
+
+struct shielded_wait : event_wait {
+  static constexpr bool shielded = true;
+  task<> wait() {
+    co_await cove::shield(happened.wait());
+    ++got;
+  }
+};
+
+// ----- groups -----
+
+/// Three things to wait for, which happen one after the other.
+struct three_events : counted {
+  std::array<cove::event, 3> happened;
+  std::size_t given = 0;
+  bool give() {
+    happened[given++].set();
+    return given < happened.size();
+  }
+};
+
+struct join : counted {
+  cove::event happened;
+  cove::join_handle<int> handle = cove::spawn([this] { return job(); });
+  task<int> job() {
+    co_await happened.wait();
+    co_return 1;
+  }
+  task<> wait() {
+    const int value = co_await handle;
+    got += value;
+  }
+  bool give() {
+    happened.set();
+    return false;
+  }
+};
+
+struct scope_end : three_events {
+  static task<> part(cove::event* of) { co_await of->wait(); }
+  task<> wait() {
+    auto body = [this](cove::scope& parts) -> task<> {
+      for (auto& each : happened) parts.spawn(part, &each).detach();
+      co_return;
+    };
+    co_await cove::with_scope(body);
+    ++got;
+  }
+};
+
+struct supervisor_end : three_events {
+  task<> wait() {
+    auto body = [this](cove::supervisor& parts) -> task<> {
+      for (auto& each : happened) parts.spawn(scope_end::part, &each).detach();
+      co_return;
+    };
+    co_await cove::with_supervisor(body);
+    ++got;
+  }
+};
+
+struct all_of : three_events {
+  task<> wait() {
+    co_await cove::when_all(happened[0].wait(), happened[1].wait(), happened[2].wait());
+    ++got;
+  }
+};
+
+struct all_settled : three_events {
+  task<> wait() {
+    auto [a, b, c] =
+        co_await cove::when_all_settled(happened[0].wait(), happened[1].wait(), happened[2].wait());
+    // It reports what a request ended; only three successes are a success.
+    const bool whole = a && b && c;
+    if (!whole) throw cove::canceled("when_all_settled");
+    ++got;
+  }
+};
+
+struct first_of : counted {
+  std::array<cove::channel<int>, 2> from{cove::channel<int>(1), cove::channel<int>(1)};
+  std::size_t given = 0;
+  task<> wait() {
+    auto ended = co_await cove::race(from[0].receive(), from[1].receive());
+    // A loser that had its message all the same hands it over.
+    if (auto& a = std::get<0>(ended.results)) got += a.value().value_or(0);
+    if (auto& b = std::get<1>(ended.results)) got += b.value().value_or(0);
+  }
+  bool give() {
+    static_cast<void>(from[given++].try_send(1));
+    return given < from.size();
+  }
+  bool settled() {
+    for (auto& each : from) got += each.try_receive().value_or(0);
+    return got == static_cast<int>(given);
+  }
+};
+
+struct each_concurrent : three_events {
+  std::array<int, 3> visits{};
+  task<> wait() {
+    const auto visit = [this](cove::event& each) -> task<> {
+      co_await each.wait();
+      ++visits[static_cast<std::size_t>(&each - happened.data())];
+    };
+    co_await cove::for_each_concurrent(happened, 2, visit);
+    ++got;
+  }
+  bool settled() const {
+    return got == 1 && std::ranges::all_of(visits, [](int count) { return count >= 1; });
+  }
+};
+
+/// Fails twice, sleeps in between, and waits within each attempt.
+struct retried : counted {
+  static constexpr bool external = true;
+  cove::semaphore go_on{0};
+  int given = 0;
+  int failures = 0;
+  task<> wait() {
+    const auto job = [this]() -> task<> {
+      auto permit = co_await go_on.acquire();
+      static_cast<void>(permit.forget());
+      if (++failures < 3)
+        throw cove::error(std::make_error_code(std::errc::connection_refused), "expected");
+    };
+    constexpr cove::retry_policy quick{.first_delay = 5us, .most_delay = 10us};
+    const auto ended = co_await cove::retry(quick, job).as_result();
+    // Asked to end while an attempt failed, it gives that failure and tries no more.
+    if (!ended) throw cove::canceled("retry");
+    ++got;
+  }
+  bool give() {
+    go_on.release();
+    return ++given < 3;
+  }
+};
+
+struct generated : counted {
+  cove::semaphore made{0};
+  int given = 0;
+  int items = 0;
+  static cove::generator<int> items_of(cove::semaphore* made) {
+    for (;;) {
+      auto permit = co_await made->acquire();
+      static_cast<void>(permit.forget());
+      co_yield 1;
+    }
+  }
+  task<> wait() {
+    auto source = items_of(&made);
+    while (items < 3) {
+      const int* item = co_await source.next();
+      items += *item;
+    }
+    ++got;
+  }
+  bool give() {
+    made.release();
+    return ++given < 3;
+  }
+  bool settled() const { return got == 1 && items == 3 && made.available() == 0; }
+};
+
+constexpr sweep_line waits[] = {
+    line_of<semaphore_acquire>("semaphore"),
+    line_of<mutex_lock>("mutex"),
+    line_of<shared_mutex_lock<true>>("shared_mutex, exclusive"),
+    line_of<shared_mutex_lock<false>>("shared_mutex, shared"),
+    line_of<event_wait>("event"),
+    line_of<latch_wait>("latch"),
+    line_of<barrier_wait>("barrier"),
+    line_of<condition_wait>("condition_variable"),
+    line_of<once_runs>("once, who runs it"),
+    line_of<once_waits>("once, who waits"),
+    line_of<lazy_get>("lazy"),
+    line_of<channel_receive<0>>("receive from a rendezvous"),
+    line_of<channel_receive<2>>("receive from a channel"),
+    line_of<channel_send<0>>("send to a rendezvous"),
+    line_of<channel_send<2>>("send to a full channel"),
+    line_of<oneshot_receive>("oneshot"),
+    line_of<broadcast_receive>("broadcast"),
+    line_of<watch_changed>("watch"),
+    line_of<short_sleep>("sleep"),
+    line_of<limited>("with_timeout"),
+    line_of<stoppable>("cancel_on"),
+    line_of<shielded_wait>("shield"),
+    line_of<join>("join"),
+    line_of<scope_end>("the end of a scope"),
+    line_of<supervisor_end>("the end of a supervisor"),
+    line_of<all_of>("when_all"),
+    line_of<all_settled>("when_all_settled"),
+    line_of<first_of>("race"),
+    line_of<each_concurrent>("for_each_concurrent"),
+    line_of<retried>("retry"),
+    line_of<generated>("generator"),
+};
+
+TEST_CASE("K17 K20 M15 M16 every wait, asked to end at each of its moments") {
+  cove::test::sweep(waits, cove::test::plain_options());
+}
+
+TEST_CASE("M15 M16 every wait, asked to end by other workers and by timers") {
+  constexpr int rounds = cove::test::sanitized ? 60 : 300;
+  cove::test::race_against(waits, cove::test::plain_options(), cove::test::stress_seed(), rounds);
+}
+
+}  // namespace
