@@ -12,9 +12,10 @@
 #include "support/stress.hpp"
 
 // One task a round. Its worker drives it as sched/dispatch.cpp does; a completer ends its
-// operation, a canceller asks it to end, each on a thread of its own or both on one. Threads go
-// through the rounds in the same order without waiting for one another at their ends, so the
-// encounters shift by themselves.
+// operation, with or without the bit of a closed descriptor, a canceller asks the task to end, a
+// timer asks the operation, each on a thread of its own or the first two on one. Threads go through
+// the rounds in the same order without waiting for one another at their ends, so the encounters
+// shift by themselves.
 
 namespace {
 
@@ -33,19 +34,24 @@ struct round {
   unsigned asks = 1;  ///< How often; with two, only the second may have a reason.
   bool masked = false;
   bool early = false;  ///< The canceller does not wait for the round to begin.
+  bool expires = false;
+  bool closes = false;  ///< The completions say so.
   unsigned completer_delay = 0;
   unsigned canceller_delay = 0;
   unsigned worker_delay = 0;
+  unsigned timer_delay = 0;
 
   parking_word word;
   std::atomic<slot> operation{slot::idle};
   std::atomic<bool> triggered{false};
+  std::atomic<bool> expired{false};
   std::atomic<bool> begun{false};
   std::atomic<bool> ended{false};
   /// Handed to the worker, like a run queue that holds one task. More than one is a double
   /// schedule.
   std::atomic<unsigned> queued{0};
   std::atomic<bool> canceller_done{false};
+  std::atomic<bool> timer_done{false};
 
   // Whoever owns the task. Plain, so that ThreadSanitizer objects to two owners.
   unsigned owners = 0;
@@ -55,7 +61,7 @@ struct round {
 
 class table {
  public:
-  table(std::uint64_t count, std::uint64_t seed) : rounds_(count) {
+  table(std::uint64_t count, std::uint64_t seed, bool with_timer) : rounds_(count) {
     std::mt19937_64 random(seed);
     for (round& each : rounds_) {
       const std::uint64_t dice = random();
@@ -69,6 +75,10 @@ class table {
       each.canceller_delay = static_cast<unsigned>(dice >> 26 & 0xfff);
       each.worker_delay = static_cast<unsigned>(dice >> 38 & 0x3f);
       each.asks = 1 + static_cast<unsigned>(dice >> 44 & 1);
+      each.closes = (dice >> 45 & 7) == 0;
+      each.expires = with_timer && (dice >> 48 & 1) != 0;
+      each.timer_done.store(!with_timer, std::memory_order_relaxed);
+      each.timer_delay = static_cast<unsigned>(dice >> 49 & 0xfff);
     }
   }
 
@@ -98,6 +108,19 @@ class table {
       cancel(each);
     }
   }
+  void expire() {
+    for (round& each : rounds_) {
+      unsigned turns = 0;
+      while (!each.begun.load(std::memory_order_acquire))
+        if (late(turns)) return;
+      if (each.expires) {
+        pause(each.timer_delay);
+        each.expired.store(true);
+        if (each.word.ask(parking_word::deadline)) schedule(each);
+      }
+      each.timer_done.store(true, std::memory_order_release);
+    }
+  }
   void complete_and_cancel() {
     for (round& each : rounds_) {
       if (stuck_) return;
@@ -120,6 +143,7 @@ class table {
     CHECK_FALSE(stuck_);
     CHECK(double_schedules_ == 0);
     CHECK(wrong_ends_ == 0);
+    CHECK(wrong_bits_ == 0);
     CHECK(finished_ == rounds_.size());
     MESSAGE("completed ", completed_, ", refused ", refused_, ", of which claimed ", claimed_,
             ", remasked ", remasked_, ", given back ", given_back_);
@@ -163,7 +187,7 @@ class table {
     slot armed = slot::armed;
     if (!task.operation.compare_exchange_strong(armed, slot::taken)) return;
     task.result += 1;
-    if (task.word.complete()) schedule(task);
+    if (task.word.complete(task.closes ? parking_word::closed : 0)) schedule(task);
   }
   bool cancel(round& task) {
     for (unsigned i = 1; task.cancels && i <= task.asks; ++i) {
@@ -177,6 +201,7 @@ class table {
 
   /// cancel.cpp, look(): is there a reason?
   static bool look(round& task) {
+    if (task.word.asked(parking_word::closed)) return true;
     if (task.triggered.load()) return true;
     if (task.word.asked(parking_word::request)) {
       task.word.forget_request();
@@ -185,7 +210,7 @@ class table {
         return true;
       }
     }
-    return false;
+    return task.word.asked(parking_word::deadline);
   }
   static bool withdraw(round& task) {
     if (task.in_kernel) return false;
@@ -249,6 +274,10 @@ class table {
     while (came < task.needs && !refused) {
       pause(task.worker_delay);
       refused = !wait(task);
+      // Only a completion says closed, each of this round's or none.
+      if (task.word.asked(parking_word::closed) != (task.closes && !refused)) ++wrong_bits_;
+      task.word.end_operation();
+      if (task.word.asked(parking_word::closed)) ++wrong_bits_;
       if (refused) break;
       if (stuck_) return;
       ++came;
@@ -257,27 +286,34 @@ class table {
     }
     if (refused) {
       ++refused_;
-      if (!task.triggered.load() || task.masked || task.result != came) ++wrong_ends_;
+      const bool reason = task.triggered.load() || task.expired.load();
+      if (!reason || task.masked || task.result != came) ++wrong_ends_;
     } else {
       ++completed_;
     }
     ++finished_;
     task.ended.store(true, std::memory_order_release);
-    // The canceller may still be on its way: a task lives as long as somebody can ask it.
+    // Canceller and timer may still be on their way: a task lives as long as somebody can ask it.
     const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (!task.canceller_done.load(std::memory_order_acquire)) {
+    while (!task.canceller_done.load(std::memory_order_acquire) ||
+           !task.timer_done.load(std::memory_order_acquire)) {
       std::this_thread::yield();
       if (std::chrono::steady_clock::now() > limit) stuck_ = true;
       if (stuck_) return;
     }
     // It runs, so nobody may own it but us.
     if (task.queued.load() != 0) ++double_schedules_;
+    // A request with a reason stays; what was asked of the operation ends with it.
+    if (task.triggered.load() && !task.word.asked(parking_word::request)) ++wrong_bits_;
+    task.word.end_operation();
+    if (task.word.asked(parking_word::closed | parking_word::deadline)) ++wrong_bits_;
   }
 
   std::vector<round> rounds_;
   std::atomic<bool> stuck_{false};
   std::atomic<std::uint64_t> double_schedules_{0};
   std::atomic<std::uint64_t> wrong_ends_{0};
+  std::atomic<std::uint64_t> wrong_bits_{0};
 
   // The worker's.
   std::uint64_t finished_ = 0, completed_ = 0, refused_ = 0, claimed_ = 0, remasked_ = 0,
@@ -286,8 +322,20 @@ class table {
 
 constexpr std::uint64_t rounds_each = 300'000;
 
+TEST_CASE("parking word: one owner each round, completer, canceller and timer") {
+  table all(cove::test::stress_rounds(rounds_each), cove::test::stress_seed(), true);
+  std::thread completer([&] { all.complete(); });
+  std::thread canceller([&] { all.cancel(); });
+  std::thread timer([&] { all.expire(); });
+  all.work();
+  completer.join();
+  canceller.join();
+  timer.join();
+  all.check();
+}
+
 TEST_CASE("parking word: one owner each round, three threads") {
-  table all(cove::test::stress_rounds(rounds_each), cove::test::stress_seed());
+  table all(cove::test::stress_rounds(rounds_each), cove::test::stress_seed(), false);
   std::thread completer([&] { all.complete(); });
   std::thread canceller([&] { all.cancel(); });
   all.work();
@@ -297,7 +345,7 @@ TEST_CASE("parking word: one owner each round, three threads") {
 }
 
 TEST_CASE("parking word: one owner each round, two threads") {
-  table all(cove::test::stress_rounds(rounds_each), cove::test::stress_seed());
+  table all(cove::test::stress_rounds(rounds_each), cove::test::stress_seed(), false);
   std::thread other([&] { all.complete_and_cancel(); });
   all.work();
   other.join();
