@@ -3,6 +3,11 @@
 import os
 import shlex
 import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../support'))
+from cases import closing_line  # noqa: E402
 
 LIMIT_S = 300
 
@@ -50,7 +55,5 @@ class Cases:
         return value
 
     def close(self):
-        ran = self.passed + self.failed
-        print(f'[doctest] test cases: {ran} | {self.passed} passed | {self.failed} failed | '
-              f'{self.skipped} skipped')
+        print(closing_line(self.passed, self.failed, self.skipped))
         return 1 if self.failed else 0

@@ -6,6 +6,11 @@
 import unittest
 
 
+def closing_line(passed, failed, skipped):
+    return (f'[unittest] test cases: {passed + failed + skipped} | {passed} passed | '
+            f'{failed} failed | {skipped} skipped')
+
+
 class CountedResult(unittest.TextTestResult):
     """Counts a case once, however many of its parts failed, and calls it by its sentence if it has
     one (an attribute `sentence` of the method)."""
@@ -26,16 +31,15 @@ class CountedResult(unittest.TextTestResult):
         method = getattr(test, getattr(test, '_testMethodName', ''), None)
         return getattr(method, 'sentence', None) or super().getDescription(test)
 
-    def closing_line(self):
+    def counts(self):
         bad = [test for test, _ in self.failures + self.errors] + self.unexpectedSuccesses
         failed = len({getattr(test, 'test_case', test).id() for test in bad})
         skipped = len(self.skipped)
-        return (f'[unittest] test cases: {self.passed + failed + skipped} | {self.passed} passed | '
-                f'{failed} failed | {skipped} skipped')
+        return self.passed, failed, skipped
 
 
 def run_cases(suite):
     """True if all is well, and there was something to run."""
     result = unittest.TextTestRunner(verbosity=2, resultclass=CountedResult).run(suite)
-    print(result.closing_line(), flush=True)
+    print(closing_line(*result.counts()), flush=True)
     return result.wasSuccessful() and result.testsRun > 0
