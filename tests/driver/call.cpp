@@ -71,17 +71,24 @@ struct limits {
   bool cancel_from_thread = false;
 };
 
+/// "cancel_us" is said of the whole request.
+bool cancels_whole(const request& asked) {
+  const verb* known = find_verb(asked.text("do"));
+  const bool parts = known != nullptr && known->cancels_parts != nullptr;
+  return asked.has("cancel_us") && !(parts && known->cancels_parts(asked));
+}
+
 limits limits_of(const request& asked) {
   limits chosen;
   chosen.timeout = asked.time("timeout_us", "timeout_ms");
   if (asked.has("cancel_from")) {
-    if (!asked.has("cancel_us"))
+    if (!cancels_whole(asked))
       throw refusal::bad_request("\"cancel_from\" belongs to \"cancel_us\"");
     chosen.cancel_from_thread = asked.choice("cancel_from", {"task", "thread"}) == "thread";
   }
   // A year is for ever; what is longer may not fit behind the present moment.
   constexpr std::chrono::microseconds year = std::chrono::hours(24 * 365);
-  if (asked.has("cancel_us"))
+  if (cancels_whole(asked))
     chosen.cancel = std::min(year, std::chrono::microseconds(asked.number("cancel_us", 0)));
   return chosen;
 }

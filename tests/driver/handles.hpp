@@ -3,6 +3,7 @@
 #include <cove/net.hpp>
 
 #include "request.hpp"
+#include "sync_objects.hpp"
 
 #include <atomic>
 #include <map>
@@ -25,14 +26,17 @@ using stream_ptr = std::shared_ptr<net::tcp_stream>;
 using listener_ptr = std::shared_ptr<listener>;
 using timer_ptr = std::shared_ptr<counted_timer>;
 
-/// The objects of the client, by the names that it chose. An operation holds its object only until
-/// it has started, as the library allows (see begun.hpp): whoever lets go last destroys it, so
-/// `drop` is a real destructor under operations that wait.
+/// The objects of the client, by the names that it chose. An operation on a socket holds its object
+/// only until it has started, as the library allows (see begun.hpp): whoever lets go last destroys
+/// it, so `drop` is a real destructor under operations that wait. Locks and channels must outlive
+/// those who wait for them, so these hold them to their end.
 ///
 /// Threads: any.
 class handle_table {
  public:
-  using object = std::variant<stream_ptr, listener_ptr, timer_ptr>;
+  using object = std::variant<stream_ptr, listener_ptr, timer_ptr, std::shared_ptr<lockable>,
+                              std::shared_ptr<semaphore>, std::shared_ptr<number_channel>,
+                              std::shared_ptr<event>>;
 
   /// A table inside of another sees the outer one's names, and keeps its own to itself.
   explicit handle_table(handle_table* outer = nullptr) : outer_(outer) {}

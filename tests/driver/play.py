@@ -24,6 +24,7 @@ from case import NO_CRC, Case, closed_port, crc, read_exactly, read_to_end, rese
 from cases import run_cases  # noqa: E402
 from deadlines import Deadlines  # noqa: E402
 from driver import LIMIT_S, Skipped, driving, pattern  # noqa: E402
+from sharing import Sharing  # noqa: E402
 from timers import Timers  # noqa: E402
 
 
@@ -451,7 +452,7 @@ class Protocol(Case):
                 ('nonsense', {}, 'nonsense'), ('clock', {'x': 1}, 'x'),
                 ('listen', {'net': 'unix', 'addr': '/x', 'as': 'L'}, 'unix'),
                 ('dial', {'net': 'tcp', 'addr': '127.0.0.1:1', 'fallback_ms': 1}, 'fallback_ms'),
-                ('storm', {'kind': 'mutex', 'count': 1}, 'mutex'),
+                ('storm', {'kind': 'deadline', 'count': 1}, 'deadline'),
                 ('storm', {'kind': 'spawn', 'count': 1, 'us': [1, 2]}, 'us'),
                 ('clock', {'by': 'nobody'}, 'nobody'),
                 ('sleep', {'us': 1, 'cancel_us': 1, 'cancel_from': 'x'}, 'x')):
@@ -503,8 +504,8 @@ def main():
         print(f'left out: {why}')
         return 77
     suite = unittest.TestSuite()
-    for case in (Connecting, Listening, Streams, Ending, Cancelling, Deadlines, Timers, Runtimes,
-                 Protocol):
+    for case in (Connecting, Listening, Streams, Ending, Cancelling, Deadlines, Timers, Sharing,
+                 Runtimes, Protocol):
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(case):
             name = getattr(test, test._testMethodName).sentence
             if not wanted or any(part in name for part in wanted):

@@ -15,6 +15,7 @@ struct storm_kind {
 };
 std::span<const storm_kind> task_storms();
 std::span<const storm_kind> network_storms();
+std::span<const storm_kind> sync_storms();
 
 inline std::size_t lanes_of(const request& asked, std::string_view name) {
   return static_cast<std::size_t>(asked.number_or(name, 2, 1, 10'000));

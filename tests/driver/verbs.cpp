@@ -11,7 +11,7 @@ const std::map<std::string_view, const verb*>& all_verbs() {
     std::map<std::string_view, const verb*> known;
     for (const auto table :
          {stream_verbs(), transfer_verbs(), serve_verbs(), composite_verbs(), task_verbs(),
-          runtime_verbs(), host_verbs(), storm_verbs(), timer_verbs()})
+          sync_verbs(), timer_verbs(), runtime_verbs(), host_verbs(), storm_verbs()})
       for (const verb& each : table) known.emplace(each.name, &each);
     return known;
   }();
@@ -30,6 +30,16 @@ std::vector<std::string_view> verb_names() {
   for (const auto& [name, what] : all_verbs()) names.push_back(name);
   std::sort(names.begin(), names.end());
   return names;
+}
+
+task<std::exception_ptr> failure_of(task<> parts) {
+  std::exception_ptr broken;
+  try {
+    co_await std::move(parts);
+  } catch (...) {
+    broken = std::current_exception();
+  }
+  co_return broken;
 }
 
 }  // namespace cove::driver

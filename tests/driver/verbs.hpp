@@ -16,6 +16,8 @@ struct verb {
   std::string_view name;
   std::vector<std::string_view> members;  ///< Beside those that every request may have.
   task<> (*prepare)(call& which);
+  /// Does "cancel_us" concern parts of this request, and not the whole, as it does elsewhere?
+  bool (*cancels_parts)(const request& asked) = nullptr;
 };
 
 /// Null if there is no such verb.
@@ -23,12 +25,17 @@ const verb* find_verb(std::string_view name);
 /// In alphabetical order.
 std::vector<std::string_view> verb_names();
 
+/// Awaits `parts` and gives what left them, if anything did: the members of a reply are told with
+/// a failure, too, so they come first, and then it is rethrown.
+task<std::exception_ptr> failure_of(task<> parts);
+
 // One table a file.
 std::span<const verb> stream_verbs();
 std::span<const verb> transfer_verbs();
 std::span<const verb> serve_verbs();
 std::span<const verb> composite_verbs();
 std::span<const verb> task_verbs();
+std::span<const verb> sync_verbs();
 std::span<const verb> runtime_verbs();
 std::span<const verb> host_verbs();
 std::span<const verb> storm_verbs();

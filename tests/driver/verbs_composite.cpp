@@ -1,5 +1,6 @@
 #include "verbs.hpp"
 
+#include <algorithm>
 #include <deque>
 
 // Requests made of requests. Each step is a call of its own that never throws, so a composite ends
@@ -30,6 +31,13 @@ task<> prepare_seq(call& c) {
 
 // ----- par -----
 
+void tell_results(call& c, std::deque<call>& steps) {
+  for (call& step : steps) {
+    if (!step.has_ended()) step.fail("cancelled", "cancelled before it began");
+    c.members["results"].push_back(step.reply());
+  }
+}
+
 task<> perform_step(call* step) { co_await perform(*step); }
 
 task<> run_par(call& c) {
@@ -40,16 +48,9 @@ task<> run_par(call& c) {
     for (call& step : steps) parts.spawn(perform_step, &step).detach();
     co_return;
   };
-  std::exception_ptr broken;
-  try {
-    co_await with_scope(body);
-  } catch (...) {
-    broken = std::current_exception();
-  }
-  for (call& step : steps) {
-    if (!step.has_ended()) step.fail("cancelled", "cancelled before it began");
-    c.members["results"].push_back(step.reply());
-  }
+  auto all = with_scope(body);
+  const std::exception_ptr broken = co_await failure_of(std::move(all));
+  tell_results(c, steps);
   if (broken) std::rethrow_exception(broken);
 }
 
@@ -57,6 +58,49 @@ task<> prepare_par(call& c) {
   static_cast<void>(c.asked.steps("ops"));
   c.members["results"] = json::array();
   return run_par(c);
+}
+
+// ----- race -----
+
+/// A step of a race has to fail as an operation does, or it would win.
+class step_failed : public std::exception {};
+
+task<> run_step(call* step) {
+  co_await perform(*step);
+  if (step->error_class() == "cancelled") throw canceled("step");
+  if (!step->error_class().empty()) throw step_failed();
+}
+
+task<> run_steps(std::vector<task<>> runners, json* winner) {
+  const auto ended = co_await race(std::move(runners));
+  *winner = ended.index;
+}
+
+task<> run_race(call& c) {
+  std::deque<call> steps;
+  std::vector<task<>> runners;
+  for (const json& step : c.asked.steps("ops")) {
+    steps.emplace_back(c.all, step, c.handles, c.runtime, true);
+    runners.push_back(run_step(&steps.back()));
+  }
+  auto racing = run_steps(std::move(runners), &c.members["winner"]);
+  const std::exception_ptr broken = co_await failure_of(std::move(racing));
+  tell_results(c, steps);
+  if (!broken) co_return;
+  c.members.erase("winner");
+  try {
+    std::rethrow_exception(broken);
+  } catch (const step_failed&) {
+    const auto failed = [](const call& step) { return step.error_class() != "cancelled"; };
+    const auto first = std::find_if(steps.begin(), steps.end(), failed);
+    c.fail(first->error_class(), "every step failed");
+  }
+}
+
+task<> prepare_race(call& c) {
+  static_cast<void>(c.asked.steps("ops"));
+  c.members["results"] = json::array();
+  return run_race(c);
 }
 
 // ----- loop -----
@@ -106,12 +150,8 @@ task<> run_loop(call& c, std::int64_t lanes, std::int64_t count, std::string sto
     for (std::int64_t lane = 0; lane < lanes; ++lane) parts.spawn(run_lane, &c, &all).detach();
     co_return;
   };
-  std::exception_ptr broken;
-  try {
-    co_await with_scope(body);
-  } catch (...) {
-    broken = std::current_exception();
-  }
+  auto all_lanes = with_scope(body);
+  const std::exception_ptr broken = co_await failure_of(std::move(all_lanes));
   c.members["outcomes"] = all.outcomes();
   if (broken) std::rethrow_exception(broken);
 }
@@ -126,6 +166,7 @@ task<> prepare_loop(call& c) {
 const verb table[] = {
     {"seq", {"ops", "keep"}, prepare_seq},
     {"par", {"ops"}, prepare_par},
+    {"race", {"ops"}, prepare_race},
     {"loop", {"op", "count", "par", "stop_on"}, prepare_loop},
 };
 

@@ -2,11 +2,13 @@
 
 #include "storm.hpp"
 
+#include <algorithm>
+
 namespace cove::driver {
 namespace {
 
 const storm_kind* find_kind(std::string_view name) {
-  for (const auto table : {task_storms(), network_storms()})
+  for (const auto table : {task_storms(), network_storms(), sync_storms()})
     for (const storm_kind& known : table)
       if (known.name == name) return &known;
   return nullptr;
@@ -15,7 +17,7 @@ const storm_kind* find_kind(std::string_view name) {
 /// Every member that some kind knows; the kind then says which are its own.
 std::vector<std::string_view> every_member() {
   std::vector<std::string_view> all{"kind", "count"};
-  for (const auto table : {task_storms(), network_storms()})
+  for (const auto table : {task_storms(), network_storms(), sync_storms()})
     for (const storm_kind& known : table)
       all.insert(all.end(), known.members.begin(), known.members.end());
   return all;
@@ -31,8 +33,14 @@ task<> prepare_storm(call& c) {
   return kind->prepare(c);
 }
 
+bool cancels_parts(const request& asked) {
+  const storm_kind* kind = find_kind(asked.text("kind"));
+  if (kind == nullptr) return false;
+  return std::find(kind->members.begin(), kind->members.end(), "cancel_us") != kind->members.end();
+}
+
 const verb table[] = {
-    {"storm", every_member(), prepare_storm},
+    {"storm", every_member(), prepare_storm, cancels_parts},
 };
 
 }  // namespace

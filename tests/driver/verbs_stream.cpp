@@ -188,10 +188,12 @@ task<> run_info(call& c, handle_table::object of) {
   if (const auto* stream = std::get_if<stream_ptr>(&of)) {
     tell_ends(c.members, **stream);
     fd = (*stream)->native_handle();
-  } else {
-    const tcp_listener& socket = std::get<listener_ptr>(of)->socket;
+  } else if (const auto* listens = std::get_if<listener_ptr>(&of)) {
+    const tcp_listener& socket = (*listens)->socket;
     tell_address(c.members, "local", [&] { return socket.local_address(); });
     c.members["fd"] = fd = socket.native_handle();
+  } else {
+    throw refusal::unsupported("h");
   }
   c.members["state"] = fd < 0 ? "closed" : "open";
   if (fd >= 0) {

@@ -72,12 +72,8 @@ task<> run_spawn_many(call& c, std::int64_t count, std::int64_t depth) {
       all.spawn(run_chain, &all, &ran, depth).detach();
     co_return;
   };
-  std::exception_ptr broken;
-  try {
-    co_await with_scope(body);
-  } catch (...) {
-    broken = std::current_exception();
-  }
+  auto chains = with_scope(body);
+  const std::exception_ptr broken = co_await failure_of(std::move(chains));
   c.members["ran"] = ran.load();
   if (broken) std::rethrow_exception(broken);
 }
