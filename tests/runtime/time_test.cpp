@@ -222,6 +222,37 @@ TEST_CASE("T07 timers that were set on two processors fire whoever wakes up for 
   });
 }
 
+/// Sleeps often, on whichever worker it is by then.
+task<> sleep_and_wander(unsigned seed, std::atomic<int>* wrong) {
+  const std::uint64_t self = cove::this_task::id();
+  std::minstd_rand random(seed);
+  for (int i = 0; i < 20; ++i) {
+    const auto start = cove::clock::now();
+    const auto time = std::chrono::microseconds(random() % 200);
+    co_await cove::this_task::sleep_for(time);
+    if (cove::this_task::id() != self || cove::clock::now() - start < time) ++*wrong;
+    co_await cove::this_task::yield();
+  }
+}
+
+TEST_CASE(
+    "T11 T13 a timer wakes its own task wherever that has moved, by a clock that never steps") {
+  run_in(plain_options(4), []() -> task<> {
+    std::atomic<int> wrong{0};
+    std::vector<cove::join_handle<>> all;
+    for (unsigned i = 1; i <= 64; ++i) all.push_back(cove::spawn(sleep_and_wander, i, &wrong));
+    for (auto& each : all) co_await each;
+    CHECK(wrong == 0);
+    CHECK(cove::clock::is_steady);
+    // Between two looks at the system's monotonic clock.
+    const auto before = std::chrono::steady_clock::now().time_since_epoch();
+    const auto now = cove::clock::now().time_since_epoch();
+    const auto after = std::chrono::steady_clock::now().time_since_epoch();
+    CHECK(before <= now);
+    CHECK(now <= after);
+  });
+}
+
 TEST_CASE("T14 a worker that is never idle lets timers fire, its own and those of others") {
   for (const unsigned workers : {1U, 2U, 4U}) {
     run_in(plain_options(workers), [workers](runtime& in) {

@@ -1,7 +1,9 @@
 #include "sched/timer_heap.hpp"
 
 #include <doctest/doctest.h>
+#include <malloc.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -187,6 +189,32 @@ TEST_CASE("a heap that has grown and shrunk keeps its order") {
     CHECK(timers[static_cast<std::size_t>(fired[i - 1])]->when_ns <=
           timers[static_cast<std::size_t>(fired[i])]->when_ns);
   }
+}
+
+/// Bytes that the process has from the system's allocator.
+std::size_t allocated() {
+  const struct mallinfo2 now = ::mallinfo2();
+  return now.uordblks + now.hblkhd;
+}
+
+TEST_CASE("T10 a million timers are set and taken back, and the heap gives their room back") {
+  constexpr std::size_t count = 1'000'000;
+  std::vector<numbered> timers(count);
+  std::vector<numbered*> order;
+  for (numbered& each : timers) order.push_back(&each);
+  std::mt19937_64 random(10);
+  std::shuffle(order.begin(), order.end(), random);
+  timer_heap heap(0);
+  const std::size_t before = allocated();
+  for (numbered* each : order) (void)heap.insert(*each, static_cast<std::int64_t>(random() >> 2));
+  CHECK(heap.size() == count);
+  std::shuffle(order.begin(), order.end(), random);
+  std::size_t removed = 0;
+  for (numbered* each : order) removed += heap.remove(*each);
+  CHECK(removed == count);
+  CHECK(heap.size() == 0);
+  constexpr std::size_t crumbs = 64 << 10;
+  CHECK(allocated() <= before + crumbs);
 }
 
 TEST_CASE("any sequence of operations fires what a sorted list would") {
