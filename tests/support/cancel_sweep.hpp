@@ -98,7 +98,7 @@ struct stage {
   std::stop_source source;
   std::atomic<std::size_t> tick{0};
   std::atomic<bool> ended{false};
-  bool parked = false;  ///< When it was asked to end, everybody waited and nothing was on its way.
+  bool parked = false;  ///< When it was asked to end, everybody waited and nothing was to come.
 };
 
 template <class Fixture>
@@ -134,16 +134,18 @@ template <class Fixture>
 task<bool> see_through(stage<Fixture>* on, join_handle<>* waits, bool is_first) {
   const bool by_handle = is_first && on->how.who == asks_by::handle;
   bool asked = is_first && on->how.who == asks_by::itself;
+  // What has no end of its own is given what it needs for its second try only.
+  const bool may_give = !is_first || !is_endless<Fixture>;
   for (std::size_t tick = 0; !waits->done(); ++tick) {
     const bool now = by_handle && tick == on->how.tick;
+    // Before the request: its gift has to come before the one who was asked can run.
+    const bool quiet = nobody_else_runs();
     if (now && !on->how.after_gift) {
-      on->parked = tick != 0 && nobody_else_runs();
+      on->parked = tick != 0 && quiet && !(on->more && may_give);
       asked = true;
       waits->cancel();
     }
-    // What has no end of its own is given what it needs for its second try only.
-    const bool may_give = !is_first || !is_endless<Fixture>;
-    if (on->more && may_give && nobody_else_runs()) on->more = on->fixture->give();
+    if (on->more && may_give && quiet) on->more = on->fixture->give();
     if (now && on->how.after_gift) asked = true, waits->cancel();
     on->tick.store(tick);
     co_await this_task::yield();
