@@ -113,6 +113,9 @@ io::detail::count_operation tcp_stream::peek(std::span<std::byte> buffer) noexce
 io::detail::ready_operation tcp_stream::wait_readable() noexcept {
   return {socket_, io_kind::wait_in, "wait_readable"};
 }
+io::detail::ready_operation tcp_stream::wait_writable() noexcept {
+  return {socket_, io_kind::wait_out, "wait_writable"};
+}
 
 io::detail::count_operation tcp_stream::write_some(std::span<const std::byte> buffer) noexcept {
   return io::detail::make_write<io::detail::count_operation>(socket_, buffer, false, "write_some");

@@ -86,8 +86,8 @@ std::int64_t finish_connect(int fd) noexcept {
   return errno == ENOTCONN ? -EINPROGRESS : -errno;
 }
 
-std::int64_t is_readable(int fd) noexcept {
-  pollfd what{fd, POLLIN, 0};
+std::int64_t is_ready(int fd, short events) noexcept {
+  pollfd what{fd, events, 0};
   const std::int64_t count = retry([&] { return ::poll(&what, 1, 0); });
   return count == 0 ? -EAGAIN : count;
 }
@@ -213,7 +213,8 @@ direction direction_of(io_kind kind) noexcept {
   switch (kind) {
     case io_kind::write:
     case io_kind::write_v:
-    case io_kind::connect: return direction::write;
+    case io_kind::connect:
+    case io_kind::wait_out: return direction::write;
     default: return direction::read;
   }
 }
@@ -239,7 +240,8 @@ std::int64_t call_once(io_op& op, int fd) noexcept {
     case io_kind::accept:
       return retry([&] { return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
     case io_kind::connect: return finish_connect(fd);
-    case io_kind::wait_in: return is_readable(fd);
+    case io_kind::wait_in: return is_ready(fd, POLLIN);
+    case io_kind::wait_out: return is_ready(fd, POLLOUT);
   }
   return -EINVAL;
 }
@@ -256,7 +258,8 @@ step book(io_op& op, poll_desc& desc, std::int64_t outcome) noexcept {
   switch (op.kind) {
     case io_kind::accept: op.fd = static_cast<int>(outcome); return step::final;
     case io_kind::connect:
-    case io_kind::wait_in: return step::final;
+    case io_kind::wait_in:
+    case io_kind::wait_out: return step::final;
     case io_kind::write:
     case io_kind::write_v:
       return consume(op, static_cast<std::size_t>(outcome)) || !op.whole ? step::final : step::more;

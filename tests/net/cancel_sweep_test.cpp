@@ -169,6 +169,17 @@ struct write_some : writing {
   }
 };
 
+struct writable : writing {
+  using writing::writing;
+  static auto make() { return on_narrow_link<writable>(); }
+  task<> wait() {
+    while (moved < total) {
+      co_await link.stream.wait_writable();
+      moved += link.stream.try_write(rest()).n;
+    }
+  }
+};
+
 struct write_all : writing {
   using writing::writing;
   static auto make() { return on_narrow_link<write_all>(); }
@@ -297,6 +308,7 @@ constexpr sweep_line waits[] = {
     line_of<peek>("peek"),
     line_of<readable>("wait_readable"),
     line_of<write_some>("write_some"),
+    line_of<writable>("wait_writable"),
     line_of<write_all>("write_all"),
     line_of<write_vectored>("write_all, vectored"),
     line_of<connect>("connect"),

@@ -321,6 +321,77 @@ TEST_CASE("S26 reading and writing allocates nothing once it is under way") {
   });
 }
 
+/// A read and a write of a user's own, on the system's descriptor.
+task<> read_by_hand(tcp_stream* stream, std::string* got, std::size_t size) {
+  std::array<char, 4096> part;
+  while (got->size() < size) {
+    const auto take = [&](int fd) { return ::recv(fd, part.data(), part.size(), MSG_DONTWAIT); };
+    const ssize_t n = stream->with_native_handle(take);
+    if (n > 0)
+      got->append(part.data(), static_cast<std::size_t>(n));
+    else
+      co_await stream->wait_readable();
+  }
+}
+
+task<> write_by_hand(tcp_stream* stream, const std::string* all) {
+  for (std::size_t sent = 0; sent < all->size();) {
+    const auto give = [&](int fd) {
+      return ::send(fd, all->data() + sent, all->size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    };
+    const ssize_t n = stream->with_native_handle(give);
+    if (n > 0)
+      sent += static_cast<std::size_t>(n);
+    else
+      co_await stream->wait_writable();
+  }
+}
+
+TEST_CASE("K22 reads and writes of one's own wait as the library's do") {
+  run_test([]() -> task<> {
+    auto [near, far] = co_await make_streams();
+    near.set_send_buffer(8192);
+    const std::string all = pattern(16'000'000);
+    std::string got;
+    auto writing = cove::spawn(write_by_hand, &near, &all);
+    co_await until_waiting("wait_writable");
+    co_await read_by_hand(&far, &got, all.size());
+    co_await writing;
+    CHECK((got == all));
+  });
+}
+
+task<std::error_code> close_it(tcp_stream* stream) { co_return co_await stream->close(); }
+
+TEST_CASE("K22 the system's descriptor stays open while it is used, and is refused once closed") {
+  run_test([]() -> task<> {
+    for (const bool awaited : {false, true}) {
+      auto [stream, peer] = co_await make_link();
+      if (awaited) co_await check_link(stream, peer);
+      std::atomic<bool> entered{false};
+      std::atomic<bool> leaves{false};
+      bool stayed_open = false;
+      std::thread user([&] {
+        stayed_open = stream.with_native_handle([&](int fd) {
+          entered = true;
+          thread_waits_for([&] { return leaves.load(); });
+          return ::fcntl(fd, F_GETFD) != -1;
+        });
+      });
+      co_await eventually([&] { return entered.load(); });
+      auto closing = cove::spawn(close_it, &stream);
+      if (awaited) co_await until_waiting("close");
+      leaves = true;
+      const std::error_code said = co_await closing;
+      user.join();
+      CHECK_FALSE(said);
+      CHECK(stayed_open);
+      CHECK_THROWS_WITH(stream.with_native_handle([](int fd) { return fd; }),
+                        "with_native_handle: closed on this side");
+    }
+  });
+}
+
 TEST_CASE("receive lends what came, and the lease outlives its stream") {
   run_test([]() -> task<> {
     cove::io::lease kept;

@@ -57,6 +57,8 @@ class tcp_stream {
   io::detail::count_operation peek(std::span<std::byte> buffer) noexcept;
   /// Completes when a read would not have to wait: there are bytes, the end, or an error.
   io::detail::ready_operation wait_readable() noexcept;
+  /// Completes when a write would not have to wait: there is room, or an error.
+  io::detail::ready_operation wait_writable() noexcept;
 
   /// Writes at least one byte, as many as the system takes at once. An empty buffer writes nothing.
   /// Errors: broken_pipe or connection_reset if the peer is gone; the process gets no SIGPIPE.
@@ -142,7 +144,22 @@ class tcp_stream {
   /// system's default, to deliver in the background.
   void set_linger(int seconds);
 
-  /// The system's descriptor, for options that are not here; -1 once closed. Do not close it.
+  /// Calls `call(fd)` with the system's descriptor, for what is not here, and gives what it gives.
+  /// Whoever closes the stream meanwhile, the number stays this stream's until it has returned. It
+  /// must not wait, nor close the number. With wait_readable() and wait_writable() it makes reads
+  /// and writes of one's own:
+  ///
+  ///     while (peer.with_native_handle([&](int fd) { return splice_some(fd); }) == EAGAIN)
+  ///       co_await peer.wait_readable();
+  ///
+  /// Errors:  thrown: errc::closed; what `call` throws.
+  /// Threads: any, beside everything else.
+  template <class Call>
+  auto with_native_handle(Call call) {
+    return cove::detail::descriptor_hold(socket_, "with_native_handle").pass_to(call);
+  }
+  /// The system's descriptor, for reports; -1 once closed. It may be closed, and be another's, at
+  /// any time. Do not close it.
   int native_handle() const noexcept { return socket_.number(); }
 
   /// Not for users: takes over a connected, non-blocking socket.

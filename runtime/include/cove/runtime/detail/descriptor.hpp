@@ -87,6 +87,8 @@ class descriptor {
   bool begin_close(close_op& op, task_ctl& task) noexcept;
 
  private:
+  friend class descriptor_hold;
+
   static constexpr std::uintptr_t fresh = 0;
   static constexpr std::uintptr_t occupied = 1;
   static constexpr std::uintptr_t closed = 2;
@@ -111,6 +113,27 @@ class descriptor {
   int fd_ = -1;
   bool stream_ = false;
   std::atomic<std::uint32_t> waiting_{0};  ///< Who found it occupied and wants it next.
+};
+
+/// Keeps the number of an open descriptor while this lives.
+class descriptor_hold {
+ public:
+  /// Throws errc::closed, said of `name`.
+  descriptor_hold(descriptor& what, const char* name) : what_(what) {
+    if (!what_.enter(held_)) throw_stopped(stop_reason::closed, name);
+  }
+  descriptor_hold(const descriptor_hold&) = delete;
+  descriptor_hold& operator=(const descriptor_hold&) = delete;
+  ~descriptor_hold() { what_.leave(held_); }
+
+  template <class Call>
+  auto pass_to(Call& call) const {
+    return call(what_.fd_);
+  }
+
+ private:
+  descriptor& what_;
+  netpoll::poll_desc* held_ = nullptr;
 };
 
 template <class Call>

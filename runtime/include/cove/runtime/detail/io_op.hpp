@@ -20,15 +20,16 @@ namespace cove::detail {
 class descriptor;
 
 enum class io_kind : std::uint8_t {
-  read,     ///< recv into buffer
-  peek,     ///< recv without consuming
-  borrow,   ///< recv into a buffer of the runtime's, handed out as a lease
-  read_v,   ///< recv into several buffers
-  write,    ///< send from buffer
-  write_v,  ///< send from several buffers
-  accept,   ///< a new descriptor
-  connect,  ///< the end of a connect in progress
-  wait_in,  ///< readable, or at its end
+  read,      ///< recv into buffer
+  peek,      ///< recv without consuming
+  borrow,    ///< recv into a buffer of the runtime's, handed out as a lease
+  read_v,    ///< recv into several buffers
+  write,     ///< send from buffer
+  write_v,   ///< send from several buffers
+  accept,    ///< a new descriptor
+  connect,   ///< the end of a connect in progress
+  wait_in,   ///< readable, or at its end
+  wait_out,  ///< writable, or broken
 };
 
 /// One buffer of a vectored transfer.
