@@ -452,7 +452,7 @@ class Protocol(Case):
                 ('nonsense', {}, 'nonsense'), ('clock', {'x': 1}, 'x'),
                 ('listen', {'net': 'unix', 'addr': '/x', 'as': 'L'}, 'unix'),
                 ('dial', {'net': 'tcp', 'addr': '127.0.0.1:1', 'fallback_ms': 1}, 'fallback_ms'),
-                ('storm', {'kind': 'deadline', 'count': 1}, 'deadline'),
+                ('storm', {'kind': 'sea', 'count': 1}, 'sea'),
                 ('storm', {'kind': 'spawn', 'count': 1, 'us': [1, 2]}, 'us'),
                 ('clock', {'by': 'nobody'}, 'nobody'),
                 ('sleep', {'us': 1, 'cancel_us': 1, 'cancel_from': 'x'}, 'x')):

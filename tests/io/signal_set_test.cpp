@@ -45,6 +45,18 @@ class counted_signals {
   struct sigaction other_before_;
 };
 
+/// SIGHUP ends the process, as by default; under nohup it is ignored.
+class fatal_hangup {
+ public:
+  fatal_hangup() : before_(std::signal(SIGHUP, SIG_DFL)) {}
+  fatal_hangup(const fatal_hangup&) = delete;
+  fatal_hangup& operator=(const fatal_hangup&) = delete;
+  ~fatal_hangup() { static_cast<void>(std::signal(SIGHUP, before_)); }
+
+ private:
+  void (*before_)(int);
+};
+
 /// A number to compare; doctest cannot print functions.
 std::uintptr_t handler_of(int number) {
   struct sigaction now{};
@@ -239,6 +251,7 @@ TEST_CASE("G05 a signal that comes while its last set goes is not lost") {
 }
 
 TEST_CASE("G05 the second signal ends a program whose set has gone") {
+  const fatal_hangup as_by_default;
   CHECK(outcome_in_child([] {
           {
             const signal_set signals({SIGHUP});
@@ -316,6 +329,7 @@ TEST_CASE("G06 G07 a storm of signals loses neither the last one nor a byte of o
 }
 
 TEST_CASE("G08 numbers that nobody can wait for are refused by name") {
+  const fatal_hangup as_by_default;
   const same_descriptors outside;
   CHECK(refusal_of({}).find("at least one") != std::string::npos);
   for (const int number : {0, -1, 65, 1000, 32})
@@ -378,6 +392,7 @@ TEST_CASE("a signal and a cancel in the same moment: the signal is given once, t
 TEST_CASE("a forked child hears nothing by its parent's sets, and may have its own") {
   // Forked while there is no other thread: of others, sanitizers want to know nothing.
   const same_descriptors outside;
+  const fatal_hangup as_by_default;
   signal_set signals({SIGHUP});
   CHECK(outcome_in_child([] { ::raise(SIGHUP); }) == -SIGHUP);
   CHECK(outcome_in_child([] {
