@@ -59,7 +59,7 @@ class barrier {
 
   /// Ends when all parties have arrived; the next round has begun then. Gives true to exactly one
   /// party of each round. What each did before is seen by all.
-  /// Errors:       canceled or deadline_exceeded.
+  /// Errors:       canceled or deadline_exceeded; as_result() gives these in place of a throw.
   /// Cancellation: the arrival is taken back: the others wait on until somebody arrives in its
   ///               place, or arrive_and_drop() is called for it.
   detail::barrier_wait arrive_and_wait() noexcept { return detail::barrier_wait(*this); }

@@ -47,7 +47,7 @@ class event {
 
   /// Ends when the event is set; at once if it is. Who waited when it was set goes on, even if it
   /// was reset since.
-  /// Errors:       canceled or deadline_exceeded.
+  /// Errors:       canceled or deadline_exceeded; as_result() gives these in place of a throw.
   /// Cancellation: ends the wait; the event is as before.
   detail::event_wait wait() noexcept { return detail::event_wait(*this); }
 

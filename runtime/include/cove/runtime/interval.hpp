@@ -29,6 +29,8 @@ class [[nodiscard]] interval_tick : public sleep_awaiter {
   interval_tick(interval_tick&& other) noexcept : interval_tick(*other.of_) {}
 
   clock::time_point await_resume();
+  /// Gives a result, and does not throw what stopped it.
+  auto as_result() && noexcept { return result_of<interval_tick>(std::move(*this)); }
 
  private:
   interval* of_;
@@ -67,7 +69,7 @@ class interval {
   /// Waits for the next tick and gives the moment for which it was due. Gives way at least once,
   /// also where ticks follow in a burst.
   ///
-  /// Errors:       canceled or deadline_exceeded.
+  /// Errors:       canceled or deadline_exceeded; as_result() gives these in place of a throw.
   /// Cancellation: loses no tick: one that was not given is the next one's.
   [[nodiscard]] detail::interval_tick tick() noexcept { return detail::interval_tick(*this); }
 

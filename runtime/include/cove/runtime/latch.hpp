@@ -51,12 +51,12 @@ class latch {
   void count_down(std::size_t count = 1) noexcept;
 
   /// Ends when the count is zero; at once if it is.
-  /// Errors:       canceled or deadline_exceeded.
+  /// Errors:       canceled or deadline_exceeded; as_result() gives these in place of a throw.
   /// Cancellation: ends the wait; the count is as before.
   detail::latch_wait wait() noexcept { return {*this, 0}; }
 
   /// count_down(), then wait(), in one.
-  /// Errors:       canceled or deadline_exceeded.
+  /// Errors:       canceled or deadline_exceeded; as_result() gives these in place of a throw.
   /// Cancellation: a task that is asked to end before it begins to wait does not arrive; after that
   ///               the arrival stands.
   detail::latch_wait arrive_and_wait() noexcept { return {*this, 1}; }

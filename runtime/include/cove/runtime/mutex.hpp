@@ -123,6 +123,10 @@ class [[nodiscard]] mutex_lock : public awaitable_base {
   }
   inline mutex_guard await_resume();
 
+  /// Gives a result with the guard, and does not throw.
+  auto as_result() && noexcept { return result_of<mutex_lock>(std::move(*this)); }
+  stop_reason broken_off() const noexcept { return waited_ ? waiter_.stopped : refused_; }
+
  private:
   mutex* wanted_;
   stop_reason refused_ = stop_reason::none;  ///< Before it waited.
@@ -156,7 +160,7 @@ class mutex {
   mutex& operator=(const mutex&) = delete;
 
   /// Waits for the mutex and gives a guard that holds it.
-  /// Errors:       canceled or deadline_exceeded.
+  /// Errors:       canceled or deadline_exceeded; as_result() gives these in place of a throw.
   /// Cancellation: the mutex is not taken; others who wait keep their places.
   detail::mutex_lock lock() noexcept { return detail::mutex_lock(*this); }
 
@@ -218,8 +222,7 @@ inline bool mutex_lock::await_ready() noexcept {
 }
 
 inline mutex_guard mutex_lock::await_resume() {
-  const stop_reason why = waited_ ? waiter_.stopped : refused_;
-  if (why != stop_reason::none) throw_stopped(why, "lock");
+  if (broken_off() != stop_reason::none) throw_stopped(broken_off(), "lock");
   return mutex_guard(*wanted_);
 }
 

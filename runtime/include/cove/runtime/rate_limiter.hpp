@@ -54,6 +54,8 @@ class [[nodiscard]] rate_acquire : public timed_wait {
   rate_acquire(rate_acquire&& other) noexcept;
 
   void await_resume() const { check_ended(); }
+  /// Gives a result, and does not throw what stopped it.
+  auto as_result() && noexcept { return result_of<rate_acquire>(std::move(*this)); }
 
  private:
   friend class cove::rate_limiter;

@@ -97,7 +97,7 @@ class semaphore {
   semaphore& operator=(const semaphore&) = delete;
 
   /// Waits for `count` permits. 0 waits for its turn and takes none.
-  /// Errors:       canceled or deadline_exceeded.
+  /// Errors:       canceled or deadline_exceeded; as_result() gives these in place of a throw.
   /// Cancellation: nothing is taken; those behind may go on.
   detail::semaphore_acquire acquire(std::size_t count = 1) noexcept { return {*this, count}; }
 

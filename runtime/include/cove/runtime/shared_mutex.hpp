@@ -101,7 +101,7 @@ class shared_mutex {
   shared_mutex& operator=(const shared_mutex&) = delete;
 
   /// Waits until it can be held alone.
-  /// Errors:       canceled or deadline_exceeded.
+  /// Errors:       canceled or deadline_exceeded; as_result() gives these in place of a throw.
   /// Cancellation: nothing is taken; those behind may go on.
   detail::shared_mutex_lock lock() noexcept { return {*this, true}; }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cove/runtime/detail/awaited.hpp>
+#include <cove/runtime/detail/result_of.hpp>
 #include <cove/runtime/detail/timer_node.hpp>
 
 #include <chrono>
@@ -51,6 +52,10 @@ class sleep_awaiter : public awaitable_base, public operation, private timer_nod
     if (stopped_ != stop_reason::none) throw_stopped(stopped_, "sleep");
     if (out_of_memory_) throw std::bad_alloc();
   }
+
+  /// Gives a result, and does not throw what stopped it.
+  auto as_result() && noexcept { return result_of<sleep_awaiter>(std::move(*this)); }
+  stop_reason broken_off() const noexcept { return stopped_; }
 
   std::int64_t until_ns() const noexcept { return until_ns_; }
 
@@ -115,7 +120,7 @@ namespace this_task {
 
 /// Ends after at least `time`. Zero or less gives way once, as yield() does.
 ///
-/// Errors:       canceled or deadline_exceeded.
+/// Errors:       canceled or deadline_exceeded; as_result() gives these in place of a throw.
 /// Cancellation: ends the sleep at once.
 /// Units:        any std::chrono duration; beyond 292 years means until cancelled.
 template <class Rep, class Period>

@@ -33,6 +33,8 @@ class [[nodiscard]] timer_wait : public timed_wait {
     check_ended();
     return fired_;
   }
+  /// Gives a result, and does not throw what stopped it.
+  auto as_result() && noexcept { return result_of<timer_wait>(std::move(*this)); }
 
  private:
   friend class cove::timer;
@@ -88,7 +90,7 @@ class timer {
   /// Waits until the timer fires (true) or is cancelled (false). At once where it has fired
   /// already, or is not set.
   ///
-  /// Errors:       canceled or deadline_exceeded.
+  /// Errors:       canceled or deadline_exceeded; as_result() gives these in place of a throw.
   /// Cancellation: ends this wait alone; the timer stays as it is.
   [[nodiscard]] detail::timer_wait wait() noexcept { return detail::timer_wait(*this); }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/runtime/detail/result_of.hpp>
 #include <cove/runtime/detail/timer_node.hpp>
 #include <cove/runtime/detail/wait_list.hpp>
 
@@ -68,6 +69,8 @@ class timed_wait : public awaitable_base, public waiter, private timer_node {
   bool await_suspend(std::coroutine_handle<Promise> frame) noexcept {
     return suspend(*task_, *this, frame);
   }
+
+  stop_reason broken_off() const noexcept { return stopped; }
 
   /// Under the primitive's lock: when to look again.
   std::int64_t until_ns = never_ns;

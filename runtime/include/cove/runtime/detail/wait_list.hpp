@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/runtime/detail/result_of.hpp>
 #include <cove/runtime/detail/suspend.hpp>
 
 #include <atomic>
@@ -151,6 +152,10 @@ class wait_awaiter : public awaitable_base, public waiter {
   bool await_suspend(std::coroutine_handle<Promise> frame) noexcept {
     return suspend(*task_, *this, frame);
   }
+
+  /// Gives a result of what the await gives, and does not throw.
+  auto as_result() && noexcept { return result_of<Self>(static_cast<Self&&>(*this)); }
+  stop_reason broken_off() const noexcept { return stopped; }
 
   /// In place of an await, for a thread that is no worker: blocks it; await_resume() comes next.
   void wait_as_thread() {
