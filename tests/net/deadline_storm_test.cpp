@@ -114,7 +114,7 @@ TEST_CASE("K10 K11 no read that waits misses its deadline, however that was move
           auto reading = cove::spawn(read_into, moved, std::span<std::byte>(buffer));
           std::thread mover([moved, seed = random()] {
             std::mt19937 draw(static_cast<unsigned>(seed));
-            const auto some = [&draw](int most) { return static_cast<int>(draw() % most); };
+            const auto some = [&draw](unsigned most) { return static_cast<int>(draw() % most); };
             for (int turn = some(4); turn > 0; --turn)
               moved->set_read_deadline(some(3) == 0 ? never : clock::now() + 1h + some(3) * 50us);
             moved->set_read_deadline(clock::now() + some(4) * 30us);

@@ -137,7 +137,7 @@ TEST_CASE("K10 a deadline in the past, from a task or a thread, ends the read th
         co_await until_taken(stream, peer);
         CHECK_FALSE(reading.done());
         if (by_thread)
-          std::thread([&stream = stream] { stream.set_read_deadline(past()); }).join();
+          std::thread([&to = stream] { to.set_read_deadline(past()); }).join();
         else
           stream.set_read_deadline(past());
         const cove::io_result got = co_await reading;
