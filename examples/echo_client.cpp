@@ -1,7 +1,7 @@
 // A load generator for echo servers: opens many connections, keeps some messages in flight on each,
 // checks every byte that comes back, and says how many requests a second that made and how long
 // they took. It shows scopes (each phase of the load is one), a watch that ends its scope, and
-// writing without waiting. Try it beside the echo server:
+// writing without waiting. Ctrl-C ends it early, with a report. Try it beside the echo server:
 //
 //     build/release/examples/echo_client --address 127.0.0.1:9000 --connections 100 --duration 5s
 //     build/release/examples/echo_client --connections 10000 --messages 100 --depth 4 --json
@@ -11,7 +11,10 @@
 #include "support/open_streams.hpp"
 #include "support/options.hpp"
 
+#include <cove/io/signal_set.hpp>
+
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <functional>
 
@@ -64,16 +67,23 @@ cove::task<> watch(load& all, cove::scope& phase) {
   phase.cancel();
 }
 
+cove::task<> end_on_signal(load& all, cove::io::signal_set& signals, cove::scope& phase) {
+  co_await signals.wait();
+  all.results.failed("ended by a signal");
+  phase.cancel();
+}
+
 cove::task<> converse_on_each(load& all, cove::scope& conversations) {
   for (unsigned id = 0; id < all.plan.connections; ++id)
     if (!all.streams[id].is_closed()) conversations.spawn(converse, std::ref(all), id).detach();
   co_return;
 }
 
-cove::task<> converse_watched(load& all, cove::scope& phase) {
+cove::task<> converse_watched(load& all, cove::io::signal_set& signals, cove::scope& phase) {
   phase.spawn(watch, std::ref(all), std::ref(phase)).detach();
+  phase.spawn(end_on_signal, std::ref(all), std::ref(signals), std::ref(phase)).detach();
   co_await cove::with_scope(std::bind_front(converse_on_each, std::ref(all)));
-  phase.cancel();  // The watch; all else has ended.
+  phase.cancel();  // Who watches; all else has ended.
 }
 
 cove::task<int> generate(load_plan plan, std::string address, bool json) {
@@ -84,7 +94,8 @@ cove::task<int> generate(load_plan plan, std::string address, bool json) {
 
   const auto start = cove::clock::now();
   all.end = start + plan.duration;
-  co_await cove::with_scope(std::bind_front(converse_watched, std::ref(all)));
+  cove::io::signal_set signals({SIGINT, SIGTERM});
+  co_await cove::with_scope(std::bind_front(converse_watched, std::ref(all), std::ref(signals)));
   const auto report = cove::examples::make_report(plan, all.results,
                                                   plan.connections - static_cast<unsigned>(failed),
                                                   cove::clock::now() - start);

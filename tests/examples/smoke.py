@@ -276,6 +276,15 @@ class TestEchoClient(Listening, unittest.TestCase):
                                      '2', '--patience', '300ms')
         self.assertEqual((code, report['lost'], len(report['errors'])), (1, 6, 1), report)
 
+    def test_a_signal_ends_it_with_a_report(self):
+        asked = threading.Event()
+        with wrong_server(lambda data: asked.set() or b'') as address, \
+                running(example('echo_client'), '--address', address, '--json') as client:
+            self.assertTrue(asked.wait(LIMIT_S))
+            client.process.send_signal(signal.SIGINT)
+            code, output = client.finish()
+        self.assertEqual((code, json.loads(output)['errors']), (1, {'ended by a signal': 1}))
+
     def test_messages_and_duration_exclude_each_other(self):
         _, errors = self.complaint('--messages', '1', '--duration', '1s')
         self.assertIn('--messages', errors)
