@@ -3,9 +3,12 @@
 #include "support/net_test.hpp"
 #include "support/stress.hpp"
 
-#include <algorithm>
+#include <cove/io/signal_set.hpp>
 
-// The table of all waits on sockets. To add one, write a fixture and a line; what a fixture is
+#include <algorithm>
+#include <csignal>
+
+// The table of all waits on sockets, and on signals. To add one, write a fixture and a line; what a fixture is
 // stands at the head of support/cancel_sweep.hpp.
 
 namespace {
@@ -300,6 +303,23 @@ struct close_under_read : reading {
   bool settled() const { return closed == 1 && link.stream.is_closed(); }
 };
 
+// ----- signals -----
+
+struct signal_wait {
+  static constexpr bool external = true;
+  cove::io::signal_set signals{SIGUSR1};
+  int got = 0;
+  task<> wait() {
+    const int number = co_await signals.wait();
+    got += number == SIGUSR1;
+  }
+  static bool give() {
+    ::raise(SIGUSR1);
+    return false;
+  }
+  bool settled() const { return got == 1; }
+};
+
 constexpr sweep_line waits[] = {
     line_of<read_some>("read_some"),
     line_of<read_exact>("read_exact"),
@@ -316,6 +336,7 @@ constexpr sweep_line waits[] = {
     line_of<accept>("accept"),
     line_of<accept_behind>("accept, behind another"),
     line_of<close_under_read>("close"),
+    line_of<signal_wait>("signal_set"),
 };
 
 TEST_CASE("C09 K16 K17 K20 K21 every wait on a socket, asked to end at each of its moments") {

@@ -199,6 +199,40 @@ struct lazy_get : counted {
   }
 };
 
+/// Its turn has come; the job itself waits.
+struct strand_runs : counted {
+  cove::strand line;
+  cove::event go_on;
+  task<> wait() {
+    const auto job = [this]() -> task<> {
+      co_await go_on.wait();
+      ++got;
+    };
+    co_await line.run(job);
+  }
+  bool give() {
+    go_on.set();
+    return false;
+  }
+};
+
+/// Somebody else's job comes first.
+struct strand_waits : counted {
+  cove::strand line;
+  cove::event go_on;
+  cove::join_handle<> before = line.spawn([this] { return hold(); });
+  task<> hold() { co_await go_on.wait(); }
+  task<> finish() { co_await before; }
+  task<> wait() {
+    const auto job = [this] { ++got; };
+    co_await line.run(job);
+  }
+  bool give() {
+    go_on.set();
+    return false;
+  }
+};
+
 // ----- channels -----
 
 template <std::size_t Capacity>
@@ -282,12 +316,73 @@ struct watch_changed : counted {
   bool settled() { return got == 1 && receiver.get() == 1; }
 };
 
+/// One of its cases can be done, in the end.
+struct selected : counted {
+  cove::channel<int> silent{0};
+  cove::channel<int> from{1};
+  cove::event never;
+  bool given = false;
+  task<> wait() {
+    auto first = co_await cove::select(silent.receive(), from.receive(), never.wait(),
+                                       cove::this_task::sleep_for(1h));
+    if (first.index() == 1) got += std::get<1>(first).value_or(0);
+  }
+  bool give() {
+    if (!given) given = static_cast<bool>(from.try_send(1));
+    return !given;
+  }
+  bool settled() { return got == 1 && !from.try_receive(); }
+};
+
+struct select_sends : channel_send<1> {
+  cove::channel<int> silent{0};
+  task<> wait() {
+    auto sending = to.send(std::make_unique<int>(1));
+    co_await cove::select(silent.receive(), sending);
+  }
+};
+
 // ----- time -----
 
 struct short_sleep : counted {
   static constexpr bool external = true;
   task<> wait() {
     co_await cove::this_task::sleep_for(100us);
+    ++got;
+  }
+  static bool give() { return false; }
+};
+
+struct timer_wait : counted {
+  static constexpr bool external = true;
+  cove::timer soon;
+  timer_wait() { soon.expires_after(100us); }
+  task<> wait() {
+    const bool fired = co_await soon.wait();
+    got += fired;
+  }
+  static bool give() { return false; }
+};
+
+struct interval_tick : counted {
+  static constexpr bool external = true;
+  cove::interval every{100us};
+  task<> wait() {
+    while (got < 3) {
+      co_await every.tick();
+      ++got;
+    }
+  }
+  static bool give() { return false; }
+  bool settled() const { return got == 3; }
+};
+
+struct rate_acquire : counted {
+  static constexpr bool external = true;
+  cove::rate_limiter slow{1, 100us, 1};
+  rate_acquire() { static_cast<void>(slow.try_acquire()); }
+  task<> wait() {
+    co_await slow.acquire();
     ++got;
   }
   static bool give() { return false; }
@@ -491,7 +586,14 @@ constexpr sweep_line waits[] = {
     line_of<oneshot_receive>("oneshot"),
     line_of<broadcast_receive>("broadcast"),
     line_of<watch_changed>("watch"),
+    line_of<strand_runs>("strand, whose job waits"),
+    line_of<strand_waits>("strand, behind another job"),
+    line_of<selected>("select"),
+    line_of<select_sends>("select that sends"),
     line_of<short_sleep>("sleep"),
+    line_of<timer_wait>("timer"),
+    line_of<interval_tick>("interval"),
+    line_of<rate_acquire>("rate_limiter"),
     line_of<limited>("with_timeout"),
     line_of<stoppable>("cancel_on"),
     line_of<shielded_wait>("shield"),
