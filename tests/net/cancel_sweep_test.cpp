@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <csignal>
 
-// The table of all waits on sockets, and on signals. To add one, write a fixture and a line; what a fixture is
-// stands at the head of support/cancel_sweep.hpp.
+// The table of all waits on sockets, and on signals. To add one, write a fixture and a line; what a
+// fixture is stands at the head of support/cancel_sweep.hpp.
 
 namespace {
 
