@@ -94,7 +94,7 @@ cove::task<int> generate(load_plan plan, std::string address, bool json) {
 
   const auto start = cove::clock::now();
   all.end = start + plan.duration;
-  cove::io::signal_set signals({SIGINT, SIGTERM});
+  cove::io::signal_set signals(SIGINT, SIGTERM);
   co_await cove::with_scope(std::bind_front(converse_watched, std::ref(all), std::ref(signals)));
   const auto report = cove::examples::make_report(plan, all.results,
                                                   plan.connections - static_cast<unsigned>(failed),

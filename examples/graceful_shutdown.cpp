@@ -103,7 +103,7 @@ cove::task<int> run_service(std::string address, std::chrono::nanoseconds grace)
   int code = 0;
   const auto stages = [&](cove::scope& parts) -> cove::task<> {
     {
-      cove::io::signal_set signals({SIGINT, SIGTERM});
+      cove::io::signal_set signals(SIGINT, SIGTERM);
       parts.spawn(serve, std::ref(listener), std::ref(all), std::ref(ended)).detach();
       std::printf("listening on %s\n", listener.local_address().to_string().c_str());
       std::fflush(stdout);

@@ -56,7 +56,7 @@ task<> serve_in(scope& inside, net::tcp_listener& listener, task<> serving,
                 std::chrono::nanoseconds grace, Asked asked) {
   event ended;
   {
-    io::signal_set signals({SIGINT, SIGTERM});
+    io::signal_set signals(SIGINT, SIGTERM);
     inside.spawn(serve_and_tell, std::move(serving), std::ref(ended)).detach();
     const auto first = co_await race(signals.wait(), ended.wait());
     if (first.index == 1) co_return;

@@ -94,7 +94,7 @@ std::string refusal_of(std::vector<int> numbers) {
 
 TEST_CASE("G03 signals are kept until somebody waits, in their order, each of them once") {
   run_test([]() -> task<> {
-    signal_set signals({one, other});
+    signal_set signals(one, other);
     for (const int number : numbers(other, one, other, one, one)) ::raise(number);
     const int first = co_await signals.wait();
     const int second = co_await signals.wait();
@@ -110,7 +110,7 @@ TEST_CASE("G03 signals are kept until somebody waits, in their order, each of th
 
 TEST_CASE("G03 a task that waits hears every signal that comes after it began to") {
   run_test([]() -> task<> {
-    signal_set signals({one, other});
+    signal_set signals(one, other);
     for (int round = 0; round < 50; ++round) {
       const int sent = round % 3 == 0 ? other : one;
       auto waits = cove::spawn(wait_for, &signals);
@@ -124,10 +124,10 @@ TEST_CASE("G03 a task that waits hears every signal that comes after it began to
 
 TEST_CASE("G01 every set that names a signal hears it, and one that goes disturbs nobody") {
   run_test([]() -> task<> {
-    signal_set both({one, other});
-    signal_set alone({one, one});
+    signal_set both(one, other);
+    signal_set alone(one, one);
     {
-      signal_set passing({other, one});
+      signal_set passing(other, one);
       ::raise(one);
       for (signal_set* each : std::array{&both, &alone, &passing}) {
         const int heard = co_await each->wait();
@@ -151,9 +151,9 @@ TEST_CASE("G02 sets of several runtimes hear the same signal") {
   cove::runtime far(net_options());
   const clean_end near_end(near);
   const clean_end far_end(far);
-  signal_set early({one});  // Made outside of any runtime.
+  signal_set early(one);  // Made outside of any runtime.
   auto hear = [](std::atomic<bool>* ready) -> task<int> {
-    signal_set signals({one});
+    signal_set signals(one);
     ready->store(true);
     const int number = co_await signals.wait();
     co_return number;
@@ -181,10 +181,10 @@ TEST_CASE("G04 what a signal did before is restored when the last set that names
   const counted_signals counted;
   const auto counting = handler_of(one);
   {
-    std::optional<signal_set> first(std::in_place, std::initializer_list<int>{one});
+    std::optional<signal_set> first(std::in_place, one);
     CHECK(handler_of(one) != counting);
     CHECK(handler_of(other) == counting);
-    std::optional<signal_set> second(std::in_place, std::initializer_list<int>{other, one});
+    std::optional<signal_set> second(std::in_place, other, one);
     CHECK(handler_of(other) != counting);
     first.reset();
     CHECK(handler_of(one) != counting);
@@ -194,11 +194,11 @@ TEST_CASE("G04 what a signal did before is restored when the last set that names
   }
   ::signal(one, SIG_IGN);
   {
-    const signal_set again({one});
+    const signal_set again(one);
   }
   CHECK(handler_of(one) == reinterpret_cast<std::uintptr_t>(SIG_IGN));
   {
-    const signal_set replaced({one});
+    const signal_set replaced(one);
     ::signal(one, reinterpret_cast<void (*)(int)>(counting));
   }
   CHECK(handler_of(one) == counting);  // Whoever came later knows better.
@@ -209,9 +209,9 @@ TEST_CASE("G05 a signal that nobody took has its old effect when the last set go
   const counted_signals counted;
   run_test([]() -> task<> {
     {
-      signal_set taken({one});
+      signal_set taken(one);
       {
-        const signal_set silent({one, other});
+        const signal_set silent(one, other);
         ::raise(one);
         ::raise(other);
         ::raise(other);
@@ -240,7 +240,7 @@ TEST_CASE("G05 a signal that comes while its last set goes is not lost") {
     }
   });
   for (int round = 1; round <= rounds; ++round) {
-    std::optional<signal_set> going(std::in_place, std::initializer_list<int>{one});
+    std::optional<signal_set> going(std::in_place, one);
     allowed.store(round);
     for (int turns = round % 7; turns > 0; --turns) std::this_thread::yield();
     going.reset();
@@ -254,18 +254,18 @@ TEST_CASE("G05 the second signal ends a program whose set has gone") {
   const fatal_hangup as_by_default;
   CHECK(outcome_in_child([] {
           {
-            const signal_set signals({SIGHUP});
+            const signal_set signals(SIGHUP);
           }
           ::raise(SIGHUP);
         }) == -SIGHUP);
   CHECK(outcome_in_child([] {
-          const signal_set signals({SIGHUP});
+          const signal_set signals(SIGHUP);
           ::raise(SIGHUP);
           ::_exit(0);
         }) == 0);
   CHECK(outcome_in_child([] {
           {
-            const signal_set signals({SIGINT, SIGHUP});
+            const signal_set signals(SIGINT, SIGHUP);
             ::raise(SIGHUP);
           }
         }) == -SIGHUP);
@@ -295,7 +295,7 @@ TEST_CASE("G06 G07 a storm of signals loses neither the last one nor a byte of o
       stream->shutdown_write();
       co_return exchanged;
     };
-    signal_set signals({one});
+    signal_set signals(one);
     auto echoing = cove::spawn(echo, &link.far);
     auto talking = cove::spawn(talk, &link.near, &over);
     std::atomic<int> sent{0};
@@ -344,7 +344,7 @@ TEST_CASE("G08 numbers that nobody can wait for are refused by name") {
 
 TEST_CASE("a wait for a signal is cancelled, timed and refused like any other") {
   run_test([]() -> task<> {
-    signal_set signals({one});
+    signal_set signals(one);
     const auto late = co_await cove::with_timeout(signals.wait().as_result(), 1ms);
     CHECK(late.error() == cove::errc::deadline_exceeded);
 
@@ -369,7 +369,7 @@ TEST_CASE("a wait for a signal is cancelled, timed and refused like any other") 
 
 TEST_CASE("a signal and a cancel in the same moment: the signal is given once, then or later") {
   run_test([]() -> task<> {
-    signal_set signals({one});
+    signal_set signals(one);
     int early = 0;
     for (int round = 0; round < 500; ++round) {
       auto waits = cove::spawn(wait_for, &signals);
@@ -393,15 +393,15 @@ TEST_CASE("a forked child hears nothing by its parent's sets, and may have its o
   // Forked while there is no other thread: of others, sanitizers want to know nothing.
   const same_descriptors outside;
   const fatal_hangup as_by_default;
-  signal_set signals({SIGHUP});
+  signal_set signals(SIGHUP);
   CHECK(outcome_in_child([] { ::raise(SIGHUP); }) == -SIGHUP);
   CHECK(outcome_in_child([] {
-          std::optional<signal_set> own(std::in_place, std::initializer_list<int>{one});
+          std::optional<signal_set> own(std::in_place, one);
           ::raise(one);
           own.reset();
         }) == -one);
   CHECK(outcome_in_child([] {
-          const signal_set own({one});
+          const signal_set own(one);
           ::raise(one);
           ::raise(SIGHUP);
         }) == -SIGHUP);

@@ -2,7 +2,8 @@
 
 #include <cove/io/detail/transfer.hpp>
 
-#include <initializer_list>
+#include <array>
+#include <concepts>
 
 namespace cove::io {
 
@@ -71,7 +72,7 @@ inline signal_wait_result signal_wait::as_result() && noexcept {
 
 /// Signals that tasks wait for, in place of what they would do to the process.
 ///
-///     cove::io::signal_set signals({SIGINT, SIGTERM});   // <csignal> has the names
+///     cove::io::signal_set signals(SIGINT, SIGTERM);   // <csignal> has the names
 ///     int which = co_await signals.wait();
 ///
 /// While a set that names a signal exists, the signal has no other effect; when the last one goes,
@@ -93,8 +94,9 @@ class signal_set {
   /// Errors: invalid_argument for no signal at all, a number that is none, and those that nobody
   ///         can wait for: SIGKILL and SIGSTOP, and SIGSEGV, SIGBUS, SIGFPE and SIGILL, which a
   ///         thread brings upon itself and must not survive; too_many_files_open and the like.
-  explicit signal_set(std::initializer_list<int> signals)
-      : signal_set(std::span(signals.begin(), signals.size())) {}
+  template <std::same_as<int>... More>
+  explicit signal_set(int signal, More... more)
+      : signal_set(std::span<const int>(std::array{signal, more...})) {}
   explicit signal_set(std::span<const int> signals);
   signal_set(const signal_set&) = delete;
   signal_set& operator=(const signal_set&) = delete;
