@@ -99,13 +99,15 @@ cove::task<> listen(chat_room& room, cove::broadcast_receiver<message> said, tcp
 }
 
 /// Says what the peer writes, until it ends.
-cove::task<> speak(chat_room& room, cove::examples::line_reader& lines, std::string me) {
+cove::task<> speak(chat_room& room, cove::examples::line_reader& lines, std::string me,
+                   cove::scope& session) {
   while (std::optional<std::string> line = co_await lines.next()) {
     // Nobody may play with the terminals of the others.
     const auto is_control = [](unsigned char c) { return c < ' ' || c == 127; };
     std::ranges::replace_if(*line, is_control, '?');
     room.say(me + ": " + *line + "\n", me);
   }
+  session.cancel();
 }
 
 cove::task<> session(chat_room& room, tcp_stream peer) {
@@ -119,10 +121,9 @@ cove::task<> session(chat_room& room, tcp_stream peer) {
   }
   auto said = room.listen();
   const guest me(room, *name);
-  const auto both = [&](cove::scope& parts) -> cove::task<> {
+  auto both = [&](cove::scope& parts) {
     parts.spawn(listen, std::ref(room), said, std::ref(peer), me.name(), std::ref(parts)).detach();
-    co_await speak(room, lines, me.name());
-    parts.cancel();
+    return speak(room, lines, me.name(), parts);
   };
   co_await cove::with_scope(both);
 }

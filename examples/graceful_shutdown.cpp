@@ -36,6 +36,7 @@ struct service {
   }
 
   cove::event ending;
+  cove::event ended;  // All sessions have.
   std::mutex lock;
   std::multiset<std::string> names;  // Under lock.
 };
@@ -91,38 +92,40 @@ cove::task<> session(service& all, tcp_stream peer) {
   co_await peer.write_all(bytes_of("the service ends\n"));
 }
 
-cove::task<> serve(cove::net::tcp_listener& listener, service& all, cove::event& ended) {
+cove::task<> serve(cove::net::tcp_listener& listener, service& all) {
   co_await cove::net::serve(listener, std::bind_front(session, std::ref(all)));
-  ended.set();
+  all.ended.set();
+}
+
+/// The exit code.
+cove::task<int> run_stages(cove::net::tcp_listener& listener, service& all,
+                           std::chrono::nanoseconds grace, cove::scope& parts) {
+  {
+    cove::io::signal_set signals(SIGINT, SIGTERM);
+    parts.spawn(serve, std::ref(listener), std::ref(all)).detach();
+    std::printf("listening on %s\n", listener.local_address().to_string().c_str());
+    std::fflush(stdout);
+    co_await signals.wait();
+  }  // The set is gone, and a second signal ends the program.
+
+  co_await listener.close();  // 1.
+  all.ending.set();
+  std::printf("ending: %zu jobs run\n", all.running().size());
+  std::fflush(stdout);
+
+  const auto in_time = co_await cove::with_timeout(all.ended.wait().as_result(), grace);  // 2.
+  if (in_time) co_return 0;
+
+  for (const std::string& name : all.running()) std::printf("cut off: %s\n", name.c_str());  // 3.
+  parts.cancel();
+  co_return 1;
 }
 
 cove::task<int> run_service(std::string address, std::chrono::nanoseconds grace) {
   service all;
-  cove::event ended;
   auto listener = cove::net::tcp_listener::bind(address);
-  int code = 0;
-  const auto stages = [&](cove::scope& parts) -> cove::task<> {
-    {
-      cove::io::signal_set signals(SIGINT, SIGTERM);
-      parts.spawn(serve, std::ref(listener), std::ref(all), std::ref(ended)).detach();
-      std::printf("listening on %s\n", listener.local_address().to_string().c_str());
-      std::fflush(stdout);
-      co_await signals.wait();
-    }  // The set is gone, and a second signal ends the program.
-
-    co_await listener.close();  // 1.
-    all.ending.set();
-    std::printf("ending: %zu jobs run\n", all.running().size());
-    std::fflush(stdout);
-
-    const auto in_time = co_await cove::with_timeout(ended.wait(), grace).as_result();  // 2.
-    if (in_time) co_return;
-
-    for (const std::string& name : all.running()) std::printf("cut off: %s\n", name.c_str());  // 3.
-    code = 1;
-    parts.cancel();
-  };
-  co_await cove::with_scope(stages);
+  const int code = co_await cove::with_scope(
+      std::bind_front(run_stages, std::ref(listener), std::ref(all), grace));
   std::printf("ended\n");
   co_return code;  // 4.
 }

@@ -81,15 +81,18 @@ cove::task<unsigned> make_jobs(cove::channel<unsigned>& jobs, unsigned count) {
   co_return held_back;
 }
 
+cove::task<unsigned> feed_workers(cove::channel<unsigned>& jobs, const plan& what, tally& all,
+                                  cove::scope& workers) {
+  for (unsigned i = 0; i < what.pool; ++i)
+    workers.spawn(work, std::ref(jobs), std::cref(what), std::ref(all)).detach();
+  co_return co_await make_jobs(jobs, what.jobs);
+}
+
 cove::task<> run_pool(const plan& what) {
   cove::channel<unsigned> jobs(what.queue);
   tally all;
-  const auto pool = [&](cove::scope& workers) -> cove::task<unsigned> {
-    for (unsigned i = 0; i < what.pool; ++i)
-      workers.spawn(work, std::ref(jobs), std::cref(what), std::ref(all)).detach();
-    co_return co_await make_jobs(jobs, what.jobs);
-  };
-  const unsigned held_back = co_await cove::with_scope(pool);
+  auto pool = std::bind_front(feed_workers, std::ref(jobs), std::cref(what), std::ref(all));
+  const unsigned held_back = co_await cove::with_scope(std::move(pool));
   std::printf("pool: %u done, %u failed; at most %u ran at once, %u had to wait for room\n",
               all.done.load(), all.failed.load(), all.most_running.load(), held_back);
 }

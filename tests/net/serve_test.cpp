@@ -28,7 +28,7 @@ class captured_errors {
     ::dup2(before_, 2);
     ::close(std::exchange(before_, -1));
     std::string text(4096, '\0');
-    std::rewind(file_);
+    REQUIRE(std::fseek(file_, 0, SEEK_SET) == 0);
     text.resize(std::fread(text.data(), 1, text.size(), file_));
     std::fclose(file_);
     return text;
