@@ -124,7 +124,8 @@ class Server(Listening):
         with self.asked_to_end('--grace', '1h') as (server, peer):
             with self.assertRaises(ConnectionRefusedError):
                 while True:  # The listener is closed after the line was printed.
-                    socket.create_connection((server.host, server.port), LIMIT_S).close()
+                    with contextlib.suppress(ConnectionResetError):
+                        socket.create_connection((server.host, server.port), LIMIT_S).close()
             self.ask(peer)
             peer.close()
             code, output = server.finish()
