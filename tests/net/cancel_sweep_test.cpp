@@ -228,10 +228,10 @@ struct connect_unanswered {
   static constexpr bool endless = true;
   std::unique_ptr<deaf_listener> deaf = std::make_unique<deaf_listener>();
   raw_listener answers;
-  bool tried = false;
+  std::atomic<bool> tried{false};
   int got = 0;
   task<> wait() {
-    const bool second = std::exchange(tried, true);
+    const bool second = tried.exchange(true);
     const auto to = second ? answers.address() : deaf->address();
     const tcp_stream made = co_await tcp_stream::connect(to);
     ++got;
