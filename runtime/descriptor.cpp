@@ -181,7 +181,7 @@ poll_desc* descriptor::attach_slowly(task_ctl& task, io_op& why) noexcept {
   }
   desc->fd = fd_;
   desc->stream = stream_;
-  desc->completes = task.runtime->completes;
+  desc->completes = task.runtime->model == netpoll::model::completion;
   desc->ends = ends_;
   if (const std::error_code failed = task.runtime->scheduler.poller().open(*desc); failed) {
     recycle(*desc);

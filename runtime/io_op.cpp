@@ -19,7 +19,7 @@
 //   2. prepare the slot, make the call: a result is final, whatever is asked meanwhile
 //   3. would block: arm the slot. An event that came since 2 is consumed: back to 1.
 //   4. armed: closed meanwhile? take it back. Else see to the timer of the deadline, and park; a
-//      completion leads back to 1.
+//      completion leads back to 1. Where the backend is level-triggered, it is asked to watch.
 // After a drained read the first try is left out: 3 comes first.
 //
 // On a completion backend 2 to 4 are: put the task into the slot, where a closer or a deadline
@@ -36,6 +36,10 @@ using netpoll::poll_desc;
 io_op& as_io(operation& op) noexcept { return static_cast<io_op&>(op); }
 
 netpoll::backend& backend_of(task_ctl& task) noexcept { return task.runtime->scheduler.poller(); }
+
+bool completes(task_ctl& task) noexcept {
+  return task.runtime->model == netpoll::model::completion;
+}
 
 /// What became of an attempt to take the direction.
 enum class taking : std::uint8_t { holding, failed, later };
@@ -137,7 +141,8 @@ bool watch_deadline(io_op& op, task_ctl& task, sched::processor& p) noexcept {
 /// On a readiness backend: true if final, false if armed.
 bool advance_readiness(io_op& op, task_ctl& task, sched::processor& p) noexcept {
   poll_desc& desc = *op.desc;
-  netpoll::slot& slot = desc.at(direction_of(op.kind));
+  const direction which = direction_of(op.kind);
+  netpoll::slot& slot = desc.at(which);
   bool tried = op.tried;
   op.tried = false;
   for (;;) {
@@ -153,6 +158,7 @@ bool advance_readiness(io_op& op, task_ctl& task, sched::processor& p) noexcept 
       op.wrong = io_op::fault::no_memory;
       return true;
     }
+    if (task.runtime->model == netpoll::model::level) backend_of(task).watch(desc, which);
     return false;
   }
 }
@@ -181,9 +187,9 @@ bool advance_completion(io_op& op, task_ctl& task, sched::processor& p) noexcept
     return true;
   }
   op.armed_once = true;
-  backend_of(task).arm(op);
+  backend_of(task).arm(op, p.id);
   // A closer that came before the slot was filled did not find it.
-  if (desc.access.is_closed()) backend_of(task).withdraw(op);
+  if (desc.access.is_closed()) backend_of(task).withdraw(op, p.id);
   return false;
 }
 
@@ -198,14 +204,14 @@ bool advance(operation& base, task_ctl& task, sched::processor& p) noexcept {
   if (op.phase == io_op::state::fresh) {
     if (const taking now = take_or_queue(op); now != taking::holding) return now == taking::failed;
   }
-  return task.runtime->completes ? advance_completion(op, task, p) : advance_readiness(op, task, p);
+  return completes(task) ? advance_completion(op, task, p) : advance_readiness(op, task, p);
 }
 
-bool withdraw(operation& base, task_ctl& task, sched::processor&) noexcept {
+bool withdraw(operation& base, task_ctl& task, sched::processor& p) noexcept {
   io_op& op = as_io(base);
   if (op.phase == io_op::state::queued) return leave_queue(op);
-  if (!task.runtime->completes) return op.desc->at(direction_of(op.kind)).withdraw(task);
-  backend_of(task).withdraw(op);
+  if (!completes(task)) return op.desc->at(direction_of(op.kind)).withdraw(task);
+  backend_of(task).withdraw(op, p.id);
   return false;
 }
 
@@ -223,7 +229,7 @@ bool io_try(io_op& op, task_ctl& task) noexcept {
   if (--task.budget < 0) return false;  // suspend() gives way first.
   if (const taking now = take_at_once(op); now != taking::holding) return now == taking::failed;
   if (must_end(op, task) || has_nothing_to_do(op)) return true;
-  if (task.runtime->completes) return false;
+  if (completes(task)) return false;
   op.tried = true;
   if (std::exchange(op.desc->drained_at(direction_of(op.kind)), false)) return false;
   return try_now(op, task, *op.desc, true);

@@ -23,7 +23,7 @@ struct runtime_state {
   // Constant after construction.
   runtime& facade;
   const runtime_options options;
-  const std::string backend_reason;
+  std::string backend_reason;  ///< Until the backend is made.
 
   struct retire_table {
     void operator()(netpoll::desc_table* which) const noexcept { which->retire(); }
@@ -32,7 +32,7 @@ struct runtime_state {
   const std::unique_ptr<netpoll::desc_table, retire_table> table;
   netpoll::desc_table& descriptors;
   sched::scheduler scheduler;
-  const bool completes;  ///< The backend carries operations out itself.
+  const netpoll::model model;  ///< The backend's.
   std::optional<sched::sysmon> sysmon;
 
   /// The runtime's own supervisor: everything spawned without a nearer group.

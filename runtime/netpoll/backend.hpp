@@ -8,16 +8,28 @@
 // The contract of a netpoller backend. A backend is a file pair that implements these functions in
 // this order. It knows tasks, slots and operations; it does not know the scheduler.
 //
-// Two kinds. A readiness backend (epoll, kqueue, poll, select) reports that something happened and
-// the worker repeats the system call; arm() and withdraw() are the moves of the slot and are not
-// asked of it. A completion backend (io_uring, IOCP, the tests' fake) carries the operation out and
-// reports its result.
+// Three models.
+//   edge        (epoll, kqueue) reports each change once, whoever waits; the worker repeats the
+//               system call. arm(), withdraw() and watch() are not asked of it.
+//   level       (epoll-lt, poll, select) reports what is so, as long as it is asked. A direction is
+//               asked about by watch(), each time somebody is about to wait there.
+//   completion  (io_uring, IOCP, the tests' fake) carries the operation out and reports its result.
+//               It may keep what it is given for a while, to hand it to the kernel with others:
+//               until flush(), poll() or wait().
 //
-// Threads: open, close, arm and withdraw may be called by any thread at any time, for one
-// descriptor's direction by its holder only. At most one thread is in wait(), at most one in
-// poll(); both may run at once. wake() may be called by any thread.
+// A lane is a processor's number. What a completion backend has for each processor, a ring say, is
+// found by it.
+//
+// Threads: open and close may be called by any thread at any time; arm, withdraw and watch too, for
+// one descriptor's direction by its holder only. At most one thread is in wait(), at most one in
+// poll(); both may run at once, and flush() beside them. wake() may be called by any thread.
 
 namespace cove::netpoll {
+
+enum class model : std::uint8_t { edge, level, completion };
+
+/// The lane of a thread that holds no processor.
+inline constexpr unsigned no_lane = ~0U;
 
 class backend {
  public:
@@ -26,8 +38,7 @@ class backend {
   /// "epoll", "io_uring", ...: what runtime::backend() and COVE_BACKEND name.
   virtual const char* name() const noexcept = 0;
 
-  /// Does the backend carry operations out itself?
-  virtual bool completes() const noexcept { return false; }
+  virtual netpoll::model model() const noexcept = 0;
 
   /// Starts watching `desc` (fd, index and generation are set). Errors: those of the system; EPERM
   /// for a descriptor that cannot be waited for.
@@ -36,20 +47,41 @@ class backend {
   /// Stops watching; called while the number is still ours, when no operation is inside.
   virtual void close(poll_desc& desc) noexcept = 0;
 
-  /// Completion backends: gives the operation to the kernel. Its end is reported once: `result` is
-  /// set and complete() called on its task. The operation stays where it is until then.
-  virtual void arm(detail::io_op& op) noexcept = 0;
+  /// Level: a task has just been put into the slot of `which` and is about to park. What is so by
+  /// now or comes later is reported to that slot, once.
+  virtual void watch(poll_desc& desc, direction which) noexcept {
+    static_cast<void>(desc), static_cast<void>(which);
+  }
 
-  /// Completion backends: asks the kernel to end the operation early. Its completion still comes,
-  /// with what really happened, or with -ECANCELED.
-  virtual void withdraw(detail::io_op& op) noexcept = 0;
+  /// Completion: gives the operation to the kernel, by way of the caller's `lane`. Its end is
+  /// reported once, from inside of this call at the earliest: `result` is set and complete() called
+  /// on its task. The operation stays where it is until then.
+  virtual void arm(detail::io_op& op, unsigned lane) noexcept {
+    static_cast<void>(op), static_cast<void>(lane);
+  }
 
-  /// Collects what has happened, without waiting. Tasks that may go on are added to `ready`; each
-  /// is then the caller's to schedule. Never consumes a wake().
-  virtual void poll(detail::task_list& ready) noexcept = 0;
+  /// Completion: asks the kernel to end the operation early; `lane` is the caller's. Its completion
+  /// still comes, with what really happened, or with -ECANCELED.
+  virtual void withdraw(detail::io_op& op, unsigned lane) noexcept {
+    static_cast<void>(op), static_cast<void>(lane);
+  }
 
-  /// As poll(), but waits for something to happen, for wake(), or for `delay_ns` (negative: without
-  /// limit; never less than asked, rounded up to what the system can do).
+  /// Completion: hands the kernel what was armed by way of `lane`, and collects what that gave, as
+  /// poll() does. Any thread.
+  virtual void flush(unsigned lane, detail::task_list& ready) noexcept {
+    static_cast<void>(lane), static_cast<void>(ready);
+  }
+
+  /// Completion: has something armed by way of `lane` been kept for long enough? For the holder of
+  /// the processor, each time before it runs a task.
+  virtual bool overdue(unsigned lane) noexcept { return static_cast<void>(lane), false; }
+
+  /// Collects what has happened, without waiting, and flushes the caller's `lane`. Tasks that may
+  /// go on are added to `ready`; each is then the caller's to schedule. Never consumes a wake().
+  virtual void poll(unsigned lane, detail::task_list& ready) noexcept = 0;
+
+  /// As poll(), for all lanes, but waits for something to happen, for wake(), or for `delay_ns`
+  /// (negative: without limit; never less than asked, rounded up to what the system can do).
   virtual void wait(std::int64_t delay_ns, detail::task_list& ready) noexcept = 0;
 
   /// Makes the thread in wait(), or the next one to enter it, return. Calls that come before it

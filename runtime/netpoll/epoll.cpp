@@ -61,14 +61,14 @@ std::error_code epoll::open(poll_desc& desc) noexcept {
 
 void epoll::close(poll_desc&) noexcept { watched_.fetch_sub(1, std::memory_order_relaxed); }
 
-void epoll::poll(detail::task_list& ready) noexcept {
+void epoll::poll(unsigned, detail::task_list& ready) noexcept {
   batch events;
   const int count = ::epoll_wait(fd_, events.events, batch_size, 0);
   deliver(events, count, ready);
 }
 
 void epoll::wait(std::int64_t delay_ns, detail::task_list& ready) noexcept {
-  if (!waker_.block()) return poll(ready);
+  if (!waker_.block()) return poll(no_lane, ready);
   batch events;
   const int count = wait_kernel(events, delay_ns);
   waker_.unblock(deliver(events, count, ready));

@@ -15,11 +15,10 @@ class epoll final : public backend {
   ~epoll() override;
 
   const char* name() const noexcept override { return "epoll"; }
+  netpoll::model model() const noexcept override { return netpoll::model::edge; }
   std::error_code open(poll_desc& desc) noexcept override;
   void close(poll_desc& desc) noexcept override;
-  void arm(detail::io_op&) noexcept override {}
-  void withdraw(detail::io_op&) noexcept override {}
-  void poll(detail::task_list& ready) noexcept override;
+  void poll(unsigned lane, detail::task_list& ready) noexcept override;
   void wait(std::int64_t delay_ns, detail::task_list& ready) noexcept override;
   void wake() noexcept override { waker_.wake(); }
   bool woken() const noexcept override { return waker_.woken(); }

@@ -9,11 +9,15 @@
 
 namespace cove::netpoll {
 
-using backend_maker = std::unique_ptr<backend> (*)(desc_table& table);
+/// Throws error if the system does not give what the backend needs.
+using backend_maker = std::unique_ptr<backend> (*)(desc_table& table, unsigned lanes);
 
-/// Makes the backend called `name` ("" for the platform's default).
-/// Errors: error with invalid_argument for an unknown name; it lists the valid ones.
-std::unique_ptr<backend> make_backend(std::string_view name, desc_table& table);
+/// Makes the backend called `name` ("" for the platform's default) for so many processors. If the
+/// system refuses it, the default takes its place and `reason` says why, as does the log.
+/// Errors: error with invalid_argument for an unknown name, which lists the valid ones; what the
+/// default throws.
+std::unique_ptr<backend> make_backend(std::string_view name, desc_table& table, unsigned lanes,
+                                      std::string& reason);
 
 /// Adds a backend of the tests to those that make_backend knows; before any runtime is made.
 void register_backend(std::string_view name, backend_maker maker);

@@ -39,6 +39,7 @@ detail::task_ctl* scheduler::find_work(machine& m) noexcept {
 
 detail::task_ctl* scheduler::find_local(processor& p) noexcept {
   const std::uint32_t tick = ++p.tick;
+  if (batches_ && poller_backend_->overdue(p.id)) flush(p);
   if (tick % fairness_ticks == 0) {
     run_all_timers(p);
     // With a long queue a look at the network would only make it longer; it can wait a little.
@@ -78,6 +79,9 @@ detail::task_ctl* scheduler::take_in_turn(processor& p) noexcept {
 detail::task_ctl* scheduler::find_elsewhere(machine& m) noexcept {
   const auto total = static_cast<unsigned>(processors_.size());
   if (total == 1) return nullptr;
+  // What was armed here goes out before this processor is anybody's; with one alone, the poller
+  // hands it in as it goes to wait.
+  if (batches_ && flush(*m.p)) return take_in_turn(*m.p);
   // Timers first, of idle processors above all: theirs nobody else looks after, and the poller
   // comes back because of them.
   if (run_all_timers(*m.p)) return take_in_turn(*m.p);
@@ -167,9 +171,19 @@ bool scheduler::poll_now(processor& p) noexcept {
   // kernel's lock.
   if (polling_.exchange(true, std::memory_order_acquire)) return false;
   detail::task_list came;
-  poller_backend_->poll(came);
+  poller_backend_->poll(p.id, came);
   polling_.store(false, std::memory_order_release);
   polls_.fetch_add(1, std::memory_order_relaxed);
+  if (came.empty()) return false;
+  keep(p, came);
+  if (processors_.size() > 1 && p.queue.size() > 1) wake_one();
+  return true;
+}
+
+/// Hands in what was armed on this processor; true if that brought something to run.
+bool scheduler::flush(processor& p) noexcept {
+  detail::task_list came;
+  poller_backend_->flush(p.id, came);
   if (came.empty()) return false;
   keep(p, came);
   if (processors_.size() > 1 && p.queue.size() > 1) wake_one();
@@ -220,12 +234,16 @@ void scheduler::push(processor& p, detail::task_ctl& task) noexcept {
 
 void scheduler::share_stuck() noexcept {
   bool stuck = false;
+  detail::task_list came;
   for (const auto& p : processors_) {
     const std::uint64_t runs = p->count.runs.load(std::memory_order_relaxed);
-    if (std::exchange(p->runs_seen, runs) != runs || p->queue.empty()) continue;
+    if (std::exchange(p->runs_seen, runs) != runs) continue;
+    if (batches_) poller_backend_->flush(p->id, came);
+    if (p->queue.empty()) continue;
     p->next_slot.share();
     stuck = true;
   }
+  if (!came.empty()) ready_all(came);
   if (stuck) wake_one();
 }
 
@@ -239,7 +257,7 @@ void scheduler::mend_neglect() noexcept {
   if (idle_.load(std::memory_order_relaxed) != 0) return wake_one();
   if (polling_.exchange(true, std::memory_order_acquire)) return;
   detail::task_list came;
-  poller_backend_->poll(came);
+  poller_backend_->poll(netpoll::no_lane, came);
   polling_.store(false, std::memory_order_release);
   polls_.fetch_add(1, std::memory_order_relaxed);
   ready_all(came);

@@ -8,7 +8,9 @@
 namespace cove::sched {
 
 scheduler::scheduler(const struct settings& chosen, std::unique_ptr<netpoll::backend> poller)
-    : settings_(chosen), poller_backend_(std::move(poller)) {
+    : settings_(chosen),
+      poller_backend_(std::move(poller)),
+      batches_(poller_backend_->model() == netpoll::model::completion) {
   processors_.reserve(settings_.workers);
   machines_.reserve(settings_.workers);
   for (unsigned i = 0; i < settings_.workers; ++i) {

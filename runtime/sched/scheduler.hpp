@@ -109,7 +109,8 @@ class scheduler {
   /// Ends the workers. All tasks have ended.
   void shut_down() noexcept;
 
-  /// sysmon: lets others have what lies behind a task that ran on since the last call.
+  /// sysmon: lets others have what lies behind a task that ran on since the last call, and hands
+  /// in what was armed before it.
   void share_stuck() noexcept;
   /// sysmon: since the last call nobody polled, nobody waits in the poller, and there is something
   /// to wait for.
@@ -146,6 +147,7 @@ class scheduler {
   bool run_timers(processor& into, processor& of) noexcept;
   bool run_all_timers(processor& into) noexcept;
   bool poll_now(processor& p) noexcept;
+  bool flush(processor& p) noexcept;
   void found_while_spinning(machine& m) noexcept;
   void start_spinning(machine& m) noexcept;
   bool any_work() noexcept;
@@ -171,6 +173,7 @@ class scheduler {
   // Constant after construction.
   const struct settings settings_;
   std::unique_ptr<netpoll::backend> poller_backend_;
+  const bool batches_;  ///< The backend may keep what is armed until it is flushed.
   std::vector<std::unique_ptr<processor>> processors_;
 
   // Any thread.

@@ -70,7 +70,7 @@ std::int64_t scheduler::wait_in_kernel(detail::task_list& came) noexcept {
   if (spin_.worth_it(settings_.spin)) {
     while (now - start < spin_policy::limit_ns && now < until) {
       if (!polling_.exchange(true, std::memory_order_acquire)) {
-        poller_backend_->poll(came);
+        poller_backend_->poll(netpoll::no_lane, came);
         polling_.store(false, std::memory_order_release);
       }
       if (!came.empty() || poller_backend_->woken()) break;

@@ -110,12 +110,12 @@ class fake_backend final : public netpoll::backend {
   ~fake_backend() override;
 
   const char* name() const noexcept override { return "fake"; }
-  bool completes() const noexcept override { return true; }
+  netpoll::model model() const noexcept override { return netpoll::model::completion; }
   std::error_code open(poll_desc& desc) noexcept override;
   void close(poll_desc& desc) noexcept override;
-  void arm(io_op& op) noexcept override;
-  void withdraw(io_op& op) noexcept override;
-  void poll(detail::task_list& ready) noexcept override;
+  void arm(io_op& op, unsigned lane) noexcept override;
+  void withdraw(io_op& op, unsigned lane) noexcept override;
+  void poll(unsigned lane, detail::task_list& ready) noexcept override;
   void wait(std::int64_t delay_ns, detail::task_list& ready) noexcept override;
   void wake() noexcept override { waker_.wake(); }
   bool woken() const noexcept override { return waker_.woken(); }
@@ -173,7 +173,7 @@ void fake_backend::close(poll_desc& desc) noexcept {
     COVE_CHECK(armed.op->desc != &desc, "a descriptor was closed with an operation inside");
 }
 
-void fake_backend::arm(io_op& op) noexcept {
+void fake_backend::arm(io_op& op, unsigned) noexcept {
   const bool writes = detail::direction_of(op.kind) == netpoll::direction::write;
   {
     const std::lock_guard guard(lock_);
@@ -183,7 +183,7 @@ void fake_backend::arm(io_op& op) noexcept {
   changed_.wake();
 }
 
-void fake_backend::withdraw(io_op& op) noexcept {
+void fake_backend::withdraw(io_op& op, unsigned) noexcept {
   {
     const std::lock_guard guard(lock_);
     for (entry& armed : table_)
@@ -193,7 +193,7 @@ void fake_backend::withdraw(io_op& op) noexcept {
   changed_.wake();
 }
 
-void fake_backend::poll(detail::task_list& ready) noexcept {
+void fake_backend::poll(unsigned, detail::task_list& ready) noexcept {
   const sole_user alone(polling_);
   if (round(polling_, ready)) changed_.wake();
 }
@@ -321,7 +321,7 @@ void fake_backend::deliver(round_view& view, detail::task_list& ready) {
 
 void register_fake_backend() {
   cove::netpoll::register_backend(
-      "fake", [](cove::netpoll::desc_table&) -> std::unique_ptr<cove::netpoll::backend> {
+      "fake", [](cove::netpoll::desc_table&, unsigned) -> std::unique_ptr<cove::netpoll::backend> {
         return std::make_unique<cove::test::fake_backend>();
       });
 }

@@ -42,11 +42,10 @@ class table_owner {
 class counting_backend final : public cove::netpoll::backend {
  public:
   const char* name() const noexcept override { return "counting"; }
+  cove::netpoll::model model() const noexcept override { return cove::netpoll::model::edge; }
   std::error_code open(poll_desc&) noexcept override { return {}; }
   void close(poll_desc& desc) noexcept override { closed.push_back(desc.index); }
-  void arm(io_op&) noexcept override {}
-  void withdraw(io_op&) noexcept override {}
-  void poll(task_list&) noexcept override {}
+  void poll(unsigned, task_list&) noexcept override {}
   void wait(std::int64_t, task_list&) noexcept override {}
   void wake() noexcept override {}
   bool woken() const noexcept override { return false; }
