@@ -1,4 +1,5 @@
 #include "io_syscall.hpp"
+#include "native_vector.hpp"
 #include "socket_calls.hpp"
 
 #include <cove/runtime/detail/buffer_cache.hpp>
@@ -8,7 +9,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -39,29 +39,6 @@ std::int64_t retry(Call call) noexcept {
     if (errno != EINTR) return -errno;
   }
 }
-
-/// The next buffers of a vectored operation as the system wants them. The caller's array stays as
-/// it is; what is more than fits here goes with a later call.
-class native_vector {
- public:
-  explicit native_vector(const io_op& op) noexcept {
-    std::size_t skip = op.vec_offset;
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < op.size && count < most; ++i) {
-      if (op.vec[i].size > skip)
-        parts_[count++] = {static_cast<char*>(op.vec[i].data) + skip, op.vec[i].size - skip};
-      skip = 0;
-    }
-    message_.msg_iov = parts_;
-    message_.msg_iovlen = count;
-  }
-  msghdr* message() noexcept { return &message_; }
-
- private:
-  static constexpr std::size_t most = 128;
-  iovec parts_[most];
-  msghdr message_{};
-};
 
 std::int64_t send_message(io_op& op, int fd) noexcept {
   native_vector parts(op);

@@ -79,7 +79,8 @@ runtime_state::runtime_state(runtime& owner, runtime_options chosen, unsigned wo
       table(new netpoll::desc_table(options.name)),
       descriptors(*table),
       scheduler(settings_for(options, workers, spin, clock, descriptors),
-                netpoll::make_backend(backend_name, descriptors, workers, backend_reason)),
+                netpoll::make_backend(backend_name, {descriptors, workers, options.sysmon},
+                                      backend_reason)),
       model(scheduler.poller().model()) {
   descriptors.serve(scheduler.poller());
   root.runtime = this;

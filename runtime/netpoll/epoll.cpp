@@ -1,14 +1,13 @@
 #include "netpoll/epoll.hpp"
 
+#include "netpoll/epoll_wait.hpp"
+
 #include <cove/runtime/error.hpp>
 
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <climits>
-#include <ctime>
 
 namespace cove::netpoll {
 namespace {
@@ -70,24 +69,8 @@ void epoll::poll(unsigned, detail::task_list& ready) noexcept {
 void epoll::wait(std::int64_t delay_ns, detail::task_list& ready) noexcept {
   if (!waker_.block()) return poll(no_lane, ready);
   batch events;
-  const int count = wait_kernel(events, delay_ns);
+  const int count = epoll_wait_for(fd_, events.events, batch_size, delay_ns);
   waker_.unblock(deliver(events, count, ready));
-}
-
-int epoll::wait_kernel(batch& events, std::int64_t delay_ns) noexcept {
-  // relaxed: a hint that only ever changes from false to true.
-  if (delay_ns >= 0 && !coarse_.load(std::memory_order_relaxed)) {
-    timespec limit{};
-    limit.tv_sec = delay_ns / 1'000'000'000;
-    limit.tv_nsec = delay_ns % 1'000'000'000;
-    const int count = ::epoll_pwait2(fd_, events.events, batch_size, &limit, nullptr);
-    // An old kernel answers ENOSYS, a filter EPERM.
-    if (count >= 0 || (errno != ENOSYS && errno != EPERM)) return count;
-    coarse_.store(true, std::memory_order_relaxed);
-  }
-  const std::int64_t rounded = delay_ns < 0 ? -1 : (delay_ns + 999'999) / 1'000'000;
-  const int limit_ms = static_cast<int>(std::min<std::int64_t>(rounded, INT_MAX));
-  return ::epoll_wait(fd_, events.events, batch_size, limit_ms);
 }
 
 bool epoll::deliver(const batch& events, int count, detail::task_list& ready) noexcept {

@@ -28,12 +28,10 @@ class epoll final : public backend {
   struct batch;
   /// Hands the events of a batch out; true if the waker was among them.
   bool deliver(const batch& events, int count, detail::task_list& ready) noexcept;
-  int wait_kernel(batch& events, std::int64_t delay_ns) noexcept;
 
   desc_table& table_;
   waker waker_;
   int fd_ = -1;
-  std::atomic<bool> coarse_{false};  ///< The kernel has no epoll_pwait2: whole milliseconds.
   std::atomic<std::size_t> watched_{0};
 };
 

@@ -9,14 +9,21 @@
 
 namespace cove::netpoll {
 
-/// Throws error if the system does not give what the backend needs.
-using backend_maker = std::unique_ptr<backend> (*)(desc_table& table, unsigned lanes);
+/// What a backend is made for.
+struct backend_settings {
+  desc_table& table;
+  unsigned lanes = 1;   ///< Processors.
+  bool sysmon = false;  ///< Somebody looks after workers that are stuck.
+};
 
-/// Makes the backend called `name` ("" for the platform's default) for so many processors. If the
+/// Throws error if the system does not give what the backend needs.
+using backend_maker = std::unique_ptr<backend> (*)(const backend_settings& chosen);
+
+/// Makes the backend called `name` ("" for the platform's default). If the
 /// system refuses it, the default takes its place and `reason` says why, as does the log.
 /// Errors: error with invalid_argument for an unknown name, which lists the valid ones; what the
 /// default throws.
-std::unique_ptr<backend> make_backend(std::string_view name, desc_table& table, unsigned lanes,
+std::unique_ptr<backend> make_backend(std::string_view name, const backend_settings& chosen,
                                       std::string& reason);
 
 /// Adds a backend of the tests to those that make_backend knows; before any runtime is made.

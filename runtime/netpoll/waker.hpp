@@ -29,6 +29,9 @@ class waker {
   }
   bool woken() const noexcept { return word_.load(std::memory_order_acquire) == signaled; }
 
+  /// Is somebody blocked, or about to return?
+  bool in_use() const noexcept { return word_.load(std::memory_order_seq_cst) != idle; }
+
   /// Poller: true if it may block now; false if a wake() came before.
   bool block() noexcept {
     int expected = idle;

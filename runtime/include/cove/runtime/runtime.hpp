@@ -18,7 +18,8 @@ class virtual_clock;
 struct runtime_options {
   /// Worker threads that run tasks at once. 0: COVE_WORKERS, else the CPUs this process may use.
   unsigned workers = 0;
-  /// "epoll". Empty: COVE_BACKEND, else the platform's default.
+  /// "epoll" or "io_uring". Empty: COVE_BACKEND, else the platform's default, which is epoll. If
+  /// the system refuses it, the default takes its place; the log and stats() say why.
   std::string backend;
   /// For logs and reports; empty: "runtime-N".
   std::string name;
@@ -43,7 +44,7 @@ struct runtime_options {
 struct runtime_stats {
   std::string name;
   std::string backend;
-  std::string backend_reason;  ///< Why this one: "default", "option", "COVE_BACKEND".
+  std::string backend_reason;  ///< "default", "option" or "COVE_BACKEND", and what was refused.
   unsigned workers = 0;        ///< Processors: tasks that can run at once.
   unsigned threads = 0;        ///< Worker threads started so far.
   bool spin = false;

@@ -1,0 +1,126 @@
+#include "netpoll/uring.hpp"
+
+#include "io_syscall.hpp"
+#include "netpoll/epoll_wait.hpp"
+#include "netpoll/make_uring.hpp"
+#include "netpoll/uring_message.hpp"
+
+#include <cove/runtime/detail/assert.hpp>
+#include <cove/runtime/error.hpp>
+
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace cove::netpoll {
+namespace {
+
+constexpr std::int64_t patience_ns = 50'000;
+constexpr std::int64_t retry_ns = 1'000'000;
+constexpr std::uint64_t bell_number = ~std::uint64_t{0};
+
+void watch_level(int epoll, int fd, std::uint64_t number) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = number;
+  if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0) return;
+  const int why = errno;
+  ::close(epoll);
+  throw error(system_error_code(why), "epoll_ctl of a ring");
+}
+
+}  // namespace
+
+uring::uring(unsigned lanes, bool sysmon) {
+  // Without sysmon nobody would hand in what a worker armed before it got stuck.
+  for (unsigned i = 0; i < lanes; ++i)
+    lanes_.push_back(std::make_unique<uring_lane>(table_, sysmon ? patience_ns : 0, bell_));
+  if (lanes == 1) return;
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_ < 0) throw error(system_error_code(errno), "epoll_create1");
+  watch_level(epoll_, bell_.fd(), bell_number);
+  for (unsigned i = 0; i < lanes; ++i) watch_level(epoll_, lanes_[i]->fd(), i);
+}
+
+uring::~uring() {
+  if (epoll_ >= 0) ::close(epoll_);
+}
+
+std::error_code uring::open(poll_desc& desc) noexcept {
+  if (!desc.stream) {
+    // A ring would read a file, too, but a file is always ready: waiting for it means nothing.
+    struct stat what{};
+    if (::fstat(desc.fd, &what) != 0) return system_error_code(errno);
+    if (S_ISREG(what.st_mode) || S_ISDIR(what.st_mode)) return system_error_code(EPERM);
+  }
+  if (!table_.prepare(desc.index)) return system_error_code(ENOMEM);
+  table_.at(desc.index, direction::read).more = true;
+  watched_.fetch_add(1, std::memory_order_relaxed);
+  return {};
+}
+
+void uring::close(poll_desc& desc) noexcept {
+  for (const direction which : {direction::read, direction::write}) {
+    uring_record& record = table_.at(desc.index, which);
+    COVE_CHECK(record.op == nullptr, "a descriptor was closed with an operation inside");
+    record.message.reset();
+  }
+  watched_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+uring_record& uring::record_of(const detail::io_op& op) noexcept {
+  return table_.at(op.desc->index, detail::direction_of(op.kind));
+}
+
+void uring::arm(detail::io_op& op, unsigned lane) noexcept { lanes_[lane]->arm(record_of(op), op); }
+
+void uring::withdraw(detail::io_op& op, unsigned lane) noexcept {
+  uring_record& record = record_of(op);
+  // What another worker armed is looked after here: that worker need not come by soon.
+  if (uring_lane* where = record.lane; where != nullptr)
+    where->withdraw(record, op, where != lanes_[lane].get());
+}
+
+void uring::flush(unsigned lane, detail::task_list& ready) noexcept {
+  lanes_[lane]->submit();
+  lanes_[lane]->collect(ready);
+}
+
+void uring::poll(unsigned lane, detail::task_list& ready) noexcept {
+  if (lane != no_lane) lanes_[lane]->submit();
+  for (const auto& each : lanes_) {
+    if (each->held_up()) each->submit();
+    each->collect(ready);
+  }
+}
+
+void uring::wait(std::int64_t delay_ns, detail::task_list& ready) noexcept {
+  if (!bell_.block()) return poll(lanes_.size() == 1 ? 0 : no_lane, ready);
+  if (lanes_.size() == 1) return bell_.unblock(lanes_[0]->wait(delay_ns, ready));
+  poll(no_lane, ready);
+  if (!ready.empty()) return bell_.unblock(false);
+  const bool rung = wait_for_any(delay_ns);
+  poll(no_lane, ready);
+  bell_.unblock(rung);
+}
+
+/// Waits until a lane has completions or the bell rings; true if it did.
+bool uring::wait_for_any(std::int64_t delay_ns) noexcept {
+  for (const auto& each : lanes_)
+    if (each->held_up() && (delay_ns < 0 || delay_ns > retry_ns)) delay_ns = retry_ns;
+  constexpr int most = 16;
+  epoll_event events[most];
+  // Interrupted by what a completion has to do on this thread: that, too, is a reason to look.
+  const int count = epoll_wait_for(epoll_, events, most, delay_ns);
+  for (int i = 0; i < count; ++i)
+    if (events[i].data.u64 == bell_number) return true;
+  return false;
+}
+
+std::unique_ptr<backend> make_uring(const backend_settings& chosen) {
+  return std::make_unique<uring>(chosen.lanes, chosen.sysmon);
+}
+
+}  // namespace cove::netpoll

@@ -1,0 +1,126 @@
+#pragma once
+
+#include "netpoll/uring_record.hpp"
+#include "netpoll/uring_setup.hpp"
+#include "netpoll/waker.hpp"
+
+#include <cove/runtime/detail/spin_lock.hpp>
+#include <cove/runtime/detail/task_ctl.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+// A processor's ring.
+//
+// The problem. Operations are armed by the worker that holds the processor, and ended early by any
+// worker; completions must come through although the worker that armed them is stuck in user code,
+// so anybody may collect them. A ring has one queue in each direction and no lock of its own.
+//
+// Everything a lane has is under one spin lock, which is contended only by those who cancel and
+// collect for others. No system call is made under it but the two short ones that end a connect.
+//
+//   record   idle -> listed          arm()
+//            listed -> handed        hand_over(): its entry is in the submission queue
+//            handed -> idle          collect(): the operation's own completion, never a cancel's
+//            handed -> listed        it must go round again: EAGAIN (wait for readiness first),
+//                                    readiness came, a connect that has not ended
+//   asked    withdraw() sets it and lists the record once more: a cancel follows the operation. The
+//            cancel's answer means nothing, but that it did not find an operation which is still
+//            there (it was between two waits just then): it is sent again.
+//
+// An entry is published to the kernel under the lock, and handed in by io_uring_enter() without it:
+// several threads may do that at once, the kernel takes the entries in order. Whoever was last is
+// the submitter, on whose visits to the kernel completions may have to wait.
+//
+// A waiting thread is never robbed of its wake-up: whoever collects the bell's completion for
+// somebody who waits arms it again, and the bell is still ringing.
+
+namespace cove::netpoll {
+
+class uring_lane {
+ public:
+  /// What is armed is handed in after `patience_ns` at the latest, if anything runs meanwhile.
+  /// `bell` wakes wait(). Errors: those of uring_setup.
+  uring_lane(uring_table& table, std::int64_t patience_ns, waker& bell);
+  ~uring_lane();
+
+  /// Readable while there are completions.
+  int fd() noexcept { return setup_.ring().ring_fd; }
+
+  // The holder of the record's direction.
+  void arm(uring_record& record, detail::io_op& op) noexcept;
+
+  // Whoever owns the task of an operation that was armed here.
+  void withdraw(uring_record& record, const detail::io_op& op, bool hand_in) noexcept;
+
+  // Any thread.
+
+  /// Has something waited here for as long as it may?
+  bool overdue() const noexcept;
+  /// Hands in what is there.
+  void submit() noexcept;
+  /// Takes a bounded number of completions, if nobody else is just doing that.
+  void collect(detail::task_list& ready) noexcept { collect(ready, false); }
+  /// The kernel did not take all: it must be asked again.
+  bool held_up() const noexcept { return held_up_.load(std::memory_order_relaxed); }
+
+  // One thread at a time, for a lane that is alone.
+
+  /// Hands in what is there and waits for a completion, the bell or the end of `delay_ns`. True if
+  /// the bell rang.
+  bool wait(std::int64_t delay_ns, detail::task_list& ready) noexcept;
+
+ private:
+  static constexpr unsigned entries = 256;
+  static constexpr unsigned batch = 32;
+  static constexpr unsigned collected_max = 128;
+
+  /// Completions that one look has taken out, to be told without the lock.
+  struct harvest {
+    detail::io_op* ended[collected_max];
+    unsigned count = 0;
+    bool bell = false;
+  };
+
+  bool collect(detail::task_list& ready, bool waiter) noexcept;
+  bool has_completions() noexcept;
+  std::uint32_t kernel_flags() noexcept;
+  void enter(unsigned count, unsigned flags) noexcept;
+
+  // Under lock_.
+  void take_in(harvest& found) noexcept;
+  void arm_bell() noexcept;
+  void list(uring_record& record) noexcept;
+  void unlist(uring_record& record) noexcept;
+  unsigned hand_over() noexcept;
+  io_uring_sqe* next_entry() noexcept;
+  unsigned room() noexcept;
+  unsigned publish() noexcept;
+  void prepare(io_uring_sqe& entry, uring_record& record) noexcept;
+  void prepare_cancel(io_uring_sqe& entry, const uring_record& record) noexcept;
+  void absorb(const io_uring_cqe& said, harvest& found) noexcept;
+  void absorb_operation(const io_uring_cqe& said, uring_record& record, harvest& found) noexcept;
+  void finish(uring_record& record, std::int64_t result, harvest& found) noexcept;
+  void again(uring_record& record) noexcept;
+
+  // Constant after construction.
+  uring_table& table_;
+  waker& bell_;
+  const std::int64_t patience_ns_;
+
+  // Any thread.
+  std::atomic<unsigned> unsent_{0};  ///< Listed; written under lock_.
+  std::atomic<std::int64_t> since_ns_{0};
+  std::atomic<bool> held_up_{false};
+  /// Whose visits to the kernel bring completions: the thread that handed in last.
+  std::atomic<const void*> submitter_{nullptr};
+
+  detail::spin_lock lock_;
+  // Under lock_.
+  uring_setup setup_;
+  uring_record* first_ = nullptr;
+  uring_record* last_ = nullptr;
+  bool bell_armed_ = false;
+};
+
+}  // namespace cove::netpoll
