@@ -321,7 +321,8 @@ void fake_backend::deliver(round_view& view, detail::task_list& ready) {
 
 void register_fake_backend() {
   cove::netpoll::register_backend(
-      "fake", [](const cove::netpoll::backend_settings&) -> std::unique_ptr<cove::netpoll::backend> {
+      "fake",
+      [](const cove::netpoll::backend_settings&) -> std::unique_ptr<cove::netpoll::backend> {
         return std::make_unique<cove::test::fake_backend>();
       });
 }
