@@ -62,20 +62,6 @@ bool would_block(std::int32_t result) noexcept {
   return result == -EAGAIN || result == -EWOULDBLOCK || result == -EINTR;
 }
 
-/// What an operation needs before it may be listed. False without memory.
-bool furnish(uring_record& record, io_op& op) noexcept {
-  if (op.vectored()) {
-    if (record.message == nullptr) record.message.reset(new (std::nothrow) uring_message);
-    return record.message != nullptr;
-  }
-  if (op.kind == io_kind::borrow) {
-    op.buffer = detail::borrow_buffer();
-    op.size = detail::borrowed_bytes;
-    return op.buffer != nullptr;
-  }
-  return true;
-}
-
 }  // namespace
 
 uring_lane::uring_lane(uring_table& table, std::int64_t patience_ns, waker& bell)
@@ -84,6 +70,20 @@ uring_lane::uring_lane(uring_table& table, std::int64_t patience_ns, waker& bell
 uring_lane::~uring_lane() { COVE_CHECK(first_ == nullptr, "a ring ended with operations listed"); }
 
 // ----- arming and withdrawing -----
+
+/// What an operation needs before it may be listed. False without memory.
+bool uring_lane::furnish(uring_record& record, io_op& op) noexcept {
+  if (op.vectored()) {
+    if (record.message == nullptr) record.message.reset(new (std::nothrow) uring_message);
+    return record.message != nullptr;
+  }
+  if (op.kind != io_kind::borrow) return true;
+  op.size = detail::borrowed_bytes;
+  op.buffer = nullptr;  // The kernel takes one of its own, when there is something to receive.
+  if (setup_.features().modern && buffers_.make()) return true;
+  op.buffer = detail::borrow_buffer();
+  return op.buffer != nullptr;
+}
 
 void uring_lane::arm(uring_record& record, io_op& op) noexcept {
   if (!furnish(record, op)) {
@@ -216,6 +216,10 @@ void uring_lane::prepare(io_uring_sqe& entry, uring_record& record) noexcept {
         ::io_uring_prep_recv(&entry, fd, op.buffer, length_of(op),
                              op.kind == io_kind::peek ? MSG_PEEK : 0);
         receives = true;
+        if (op.kind == io_kind::borrow && op.buffer == nullptr) {
+          entry.flags |= IOSQE_BUFFER_SELECT;
+          entry.buf_group = uring_buffers::group;
+        }
         break;
       case io_kind::read_v:
         record.message->parts.fill(op);
@@ -354,6 +358,14 @@ void uring_lane::absorb_operation(const io_uring_cqe& said, uring_record& record
                                   harvest& found) noexcept {
   record.handed = false;
   std::int64_t result = said.res;
+  if ((said.flags & IORING_CQE_F_BUFFER) != 0) {
+    record.op->buffer = buffers_.take(said.flags);
+  } else if (result == -ENOBUFS && record.op->kind == io_kind::borrow) {
+    // All were taken just then: better one of its own than to wait for others to give theirs back.
+    record.op->buffer = detail::borrow_buffer();
+    if (record.op->buffer != nullptr) return again(record);
+    result = -ENOMEM;
+  }
   const bool waited = std::exchange(record.waiting, false);
   if (waited && result >= 0) return again(record);
   if (!waited && would_block(said.res)) {
@@ -378,7 +390,7 @@ void uring_lane::again(uring_record& record) noexcept {
 
 void uring_lane::finish(uring_record& record, std::int64_t result, harvest& found) noexcept {
   io_op& op = *record.op;
-  if (op.kind == io_kind::borrow && result <= 0) {
+  if (op.kind == io_kind::borrow && result <= 0 && op.buffer != nullptr) {
     detail::return_buffer(op.buffer);
     op.buffer = nullptr;
   }

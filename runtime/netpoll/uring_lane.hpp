@@ -1,5 +1,6 @@
 #pragma once
 
+#include "netpoll/uring_buffers.hpp"
 #include "netpoll/uring_record.hpp"
 #include "netpoll/uring_setup.hpp"
 #include "netpoll/waker.hpp"
@@ -83,6 +84,7 @@ class uring_lane {
   };
 
   bool collect(detail::task_list& ready, bool waiter) noexcept;
+  bool furnish(uring_record& record, detail::io_op& op) noexcept;
   bool has_completions() noexcept;
   std::uint32_t kernel_flags() noexcept;
   void enter(unsigned count, unsigned flags) noexcept;
@@ -118,6 +120,7 @@ class uring_lane {
   detail::spin_lock lock_;
   // Under lock_.
   uring_setup setup_;
+  uring_buffers buffers_{setup_.ring()};
   uring_record* first_ = nullptr;
   uring_record* last_ = nullptr;
   bool bell_armed_ = false;
