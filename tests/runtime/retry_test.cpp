@@ -11,6 +11,7 @@ using cove::retry;
 using cove::retry_policy;
 using cove::task;
 using cove::with_timeout;
+using cove::test::code_of;
 using cove::test::forever;
 using cove::test::plain_options;
 using cove::test::run_in;
@@ -23,17 +24,6 @@ constexpr retry_policy quick{.attempts = 4, .first_delay = 1ms, .most_delay = 2m
   throw cove::error(std::make_error_code(std::errc::connection_refused), "expected");
 }
 const auto if_refused = [](std::error_code code) { return code == std::errc::connection_refused; };
-
-template <class Op>
-task<std::error_code> code_of(Op op) {
-  std::error_code code;
-  try {
-    static_cast<void>(co_await std::move(op));
-  } catch (const std::system_error& e) {
-    code = e.code();
-  }
-  co_return code;
-}
 
 TEST_CASE("retry tries until it succeeds") {
   run_in(plain_options(), []() -> task<> {
