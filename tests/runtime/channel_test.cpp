@@ -1,5 +1,6 @@
 #include <cove/runtime/channel.hpp>
 
+#include "support/parcel.hpp"
 #include "support/runtime_test.hpp"
 
 #include <memory>
@@ -12,35 +13,15 @@ using cove::join_handle;
 using cove::spawn;
 using cove::task;
 using cove::test::eventually;
+using cove::test::parcel;
 using cove::test::plain_options;
 using cove::test::run_in;
-
-/// Move-only, no default, and counts those alive.
-class parcel {
- public:
-  explicit parcel(int number) noexcept : number_(number) { ++alive; }
-  parcel(parcel&& other) noexcept : number_(std::exchange(other.number_, -1)) { ++alive; }
-  parcel& operator=(parcel&&) = delete;
-  ~parcel() { --alive; }
-
-  int number() const noexcept { return number_; }
-
-  static std::atomic<int> alive;
-
- private:
-  int number_;
-};
-std::atomic<int> parcel::alive{0};
+using cove::test::settle;
 
 task<> send_one(channel<parcel>* to, int number) { co_await to->send(parcel(number)); }
 task<int> receive_one(channel<parcel>* from) {
   auto got = co_await from->receive();
   co_return got ? got->number() : -1;
-}
-
-/// Lets all others go until they wait.
-task<> settle() {
-  for (int i = 0; i < 8; ++i) co_await cove::this_task::yield();
 }
 
 TEST_CASE("M16 values come in the order of sending, then the end") {

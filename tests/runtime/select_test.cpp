@@ -1,5 +1,6 @@
 #include <cove/runtime/select.hpp>
 
+#include "support/parcel.hpp"
 #include "support/runtime_test.hpp"
 
 #include <array>
@@ -13,34 +14,14 @@ using cove::select;
 using cove::spawn;
 using cove::task;
 using cove::try_select;
+using cove::test::parcel;
 using cove::test::plain_options;
 using cove::test::run_in;
+using cove::test::settle;
 using cove::this_task::sleep_for;
 using std::chrono_literals::operator""h;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
-
-/// Move-only, and counts those alive.
-class parcel {
- public:
-  explicit parcel(int number) noexcept : number_(number) { ++alive; }
-  parcel(parcel&& other) noexcept : number_(std::exchange(other.number_, -1)) { ++alive; }
-  parcel& operator=(parcel&&) = delete;
-  ~parcel() { --alive; }
-
-  int number() const noexcept { return number_; }
-
-  static std::atomic<int> alive;
-
- private:
-  int number_;
-};
-std::atomic<int> parcel::alive{0};
-
-/// Lets all others go until they wait.
-task<> settle() {
-  for (int i = 0; i < 8; ++i) co_await cove::this_task::yield();
-}
 
 /// One of each kind.
 struct mixed {

@@ -187,6 +187,11 @@ task<std::string> outcome_of(Op op) {
   co_return "done";
 }
 
+/// Lets all others go until they wait. For runtimes of one worker.
+inline task<> settle() {
+  for (int i = 0; i < 8; ++i) co_await this_task::yield();
+}
+
 /// Sleeps until it is cancelled.
 inline task<> forever() { co_await this_task::sleep_until(clock::time_point::max()); }
 
