@@ -1,6 +1,6 @@
 #include "support/cancel_sweep.hpp"
 
-#include "support/net_test.hpp"
+#include "support/stream_test.hpp"
 #include "support/stress.hpp"
 
 #include <cove/io/signal_set.hpp>
@@ -159,8 +159,7 @@ struct writing {
 
 template <class Fixture>
 task<std::unique_ptr<Fixture>> on_narrow_link() {
-  linked made = co_await make_link(8192);
-  made.stream.set_send_buffer(8192);
+  linked made = co_await make_narrow_link();
   co_return std::make_unique<Fixture>(std::move(made));
 }
 

@@ -1,4 +1,4 @@
-#include "support/net_test.hpp"
+#include "support/stream_test.hpp"
 
 #include <random>
 
@@ -14,10 +14,6 @@ using cove::task;
 using cove::net::tcp_stream;
 
 constexpr auto never = clock::time_point::max();
-
-task<cove::io_result> read_into(tcp_stream* stream, std::span<std::byte> buffer) {
-  co_return co_await stream->read_some(buffer).as_result();
-}
 
 struct outcomes {
   std::atomic<int> cut_short{0};

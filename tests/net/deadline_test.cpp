@@ -1,4 +1,4 @@
-#include "support/net_test.hpp"
+#include "support/stream_test.hpp"
 
 #include <algorithm>
 
@@ -23,15 +23,6 @@ clock::time_point deadline_if(bool any, clock::duration after) {
 }
 clock::time_point past() { return clock::now() - 1s; }
 
-task<cove::io_result> read_into(tcp_stream* stream, std::span<std::byte> buffer) {
-  co_return co_await stream->read_some(buffer).as_result();
-}
-task<cove::io_result> fill(tcp_stream* stream, std::span<std::byte> buffer) {
-  co_return co_await stream->read_exact(buffer).as_result();
-}
-task<cove::io_result> write_whole(tcp_stream* stream, std::string_view text) {
-  co_return co_await stream->write_all(bytes_of(text)).as_result();
-}
 task<std::error_code> accept_one(tcp_listener* listener) {
   co_return (co_await listener->accept().as_result()).error();
 }
@@ -44,13 +35,6 @@ task<> until_passed(clock::time_point when) {
   const auto got = co_await stream.read_some(buffer).as_result();
   CHECK(got.error == cove::errc::deadline_exceeded);
   CHECK(clock::now() >= when);
-}
-
-/// A stream that writes into small buffers, so that a large write waits.
-task<linked> make_narrow_link() {
-  linked made = co_await make_link(8192);
-  made.stream.set_send_buffer(8192);
-  co_return made;
 }
 
 /// Every way to read says that the deadline has passed, and takes nothing.

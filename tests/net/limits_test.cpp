@@ -1,4 +1,4 @@
-#include "support/net_test.hpp"
+#include "support/stream_test.hpp"
 
 // Limits around conversations, and what arrives while everything ends.
 
@@ -12,8 +12,7 @@ using cove::net::tcp_stream;
 
 TEST_CASE("K13 a write that its limit ends says exactly how many bytes the peer will see") {
   run_test([]() -> task<> {
-    linked link = co_await make_link(8192);
-    link.stream.set_send_buffer(8192);
+    linked link = co_await make_narrow_link();
     const std::string text = pattern(std::size_t{4} << 20);
     cove::io_result wrote;
     // A limit that passes before the first try moves nothing; the next one is longer.

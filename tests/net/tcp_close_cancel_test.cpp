@@ -1,4 +1,4 @@
-#include "support/net_test.hpp"
+#include "support/stream_test.hpp"
 
 #include <random>
 
@@ -14,15 +14,6 @@ using namespace cove::test;
 using cove::task;
 using cove::net::tcp_stream;
 
-task<cove::io_result> read_into(tcp_stream* stream, std::span<std::byte> buffer) {
-  co_return co_await stream->read_some(buffer).as_result();
-}
-task<cove::io_result> fill(tcp_stream* stream, std::span<std::byte> buffer) {
-  co_return co_await stream->read_exact(buffer).as_result();
-}
-task<cove::io_result> write_whole(tcp_stream* stream, std::string_view text) {
-  co_return co_await stream->write_all(bytes_of(text)).as_result();
-}
 task<std::error_code> borrow(tcp_stream* stream) {
   co_return (co_await stream->receive().as_result()).error();
 }
@@ -40,13 +31,6 @@ task<> close_it(std::unique_ptr<tcp_stream>& stream, closing how) {
   } else {
     stream.reset();
   }
-}
-
-/// A stream that writes into small buffers, so that a large write waits.
-task<linked> make_narrow_link() {
-  linked made = co_await make_link(8192);
-  made.stream.set_send_buffer(8192);
-  co_return made;
 }
 
 /// Everything that can be asked of a stream; all of it must say closed.

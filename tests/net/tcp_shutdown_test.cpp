@@ -1,4 +1,4 @@
-#include "support/net_test.hpp"
+#include "support/stream_test.hpp"
 
 // How connections end: by a FIN of either side, or by a reset. A reset is an error in both
 // directions and stays one; it is never shown as the end of the stream. An end that came before it
@@ -11,14 +11,6 @@ namespace {
 using namespace cove::test;
 using cove::task;
 using cove::net::tcp_stream;
-
-task<cove::io_result> write_whole(tcp_stream* stream, std::string_view text) {
-  co_return co_await stream->write_all(bytes_of(text)).as_result();
-}
-
-task<cove::io_result> read_into(tcp_stream* stream, std::span<std::byte> buffer) {
-  co_return co_await stream->read_some(buffer).as_result();
-}
 
 /// What reading once gives, in words.
 task<std::string> read_once(tcp_stream& stream) {
@@ -136,8 +128,7 @@ TEST_CASE("X03 writing after the own shutdown is a broken pipe, reading goes on"
 
 TEST_CASE("X03 a writer that waits ends with a broken pipe when its side is shut down") {
   run_test([]() -> task<> {
-    auto [stream, peer] = co_await make_link(8192);
-    stream.set_send_buffer(8192);
+    auto [stream, peer] = co_await make_narrow_link();
     const std::string all = pattern(4'000'000);
     auto writing = cove::spawn(write_whole, &stream, all);
     co_await until_waiting("write_all");
@@ -310,8 +301,7 @@ TEST_CASE("X10 a reset that try_write met before anybody awaited the stream is n
 TEST_CASE("X11 a reset fails the reader and the writer that both wait") {
   run_test([]() -> task<> {
     for (int i = 0; i < 10; ++i) {
-      auto [stream, peer] = co_await make_link(8192);
-      stream.set_send_buffer(8192);
+      auto [stream, peer] = co_await make_narrow_link();
       const std::string all = pattern(4'000'000);
       std::array<std::byte, 8> buffer;
       auto writing = cove::spawn(write_whole, &stream, all);
@@ -409,8 +399,7 @@ TEST_CASE("X14 abort and a linger of zero reset the connection") {
 
 TEST_CASE("X14 abort ends the operations that wait, with closed") {
   run_test([]() -> task<> {
-    auto [stream, peer] = co_await make_link(8192);
-    stream.set_send_buffer(8192);
+    auto [stream, peer] = co_await make_narrow_link();
     const std::string all = pattern(4'000'000);
     std::array<std::byte, 8> buffer;
     auto writing = cove::spawn(write_whole, &stream, all);
@@ -465,8 +454,7 @@ TEST_CASE("X17 waiting for readability ends at the end, at a reset and at a clos
 
 TEST_CASE("X17 a reset wakes the writer that waits, though nobody reads") {
   run_test([]() -> task<> {
-    auto [stream, peer] = co_await make_link(8192);
-    stream.set_send_buffer(8192);
+    auto [stream, peer] = co_await make_narrow_link();
     const std::string all = pattern(4'000'000);
     auto writing = cove::spawn(write_whole, &stream, all);
     co_await until_waiting("write_all");

@@ -1,4 +1,4 @@
-#include "support/net_test.hpp"
+#include "support/stream_test.hpp"
 
 #include <new>
 
@@ -30,18 +30,6 @@ std::atomic<std::size_t> allocations{0};
 [[gnu::weak]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
-
-task<cove::io_result> write_whole(tcp_stream* stream, std::string_view text) {
-  co_return co_await stream->write_all(bytes_of(text)).as_result();
-}
-
-task<cove::io_result> read_into(tcp_stream* stream, std::span<std::byte> buffer) {
-  co_return co_await stream->read_some(buffer).as_result();
-}
-
-task<cove::io_result> fill(tcp_stream* stream, std::span<std::byte> buffer) {
-  co_return co_await stream->read_exact(buffer).as_result();
-}
 
 /// Writes `count` blocks of one letter, each in one write; asks again while others write.
 task<> write_blocks(tcp_stream* stream, char letter, std::size_t size, int count) {
@@ -111,8 +99,7 @@ TEST_CASE("S15 a session closes its own stream right after a read, and goes on")
 TEST_CASE("S15 a reader that closes or drops the stream ends the writer beside it") {
   run_test([]() -> task<> {
     for (const bool drops : no_and_yes) {
-      auto [stream, peer] = co_await make_link(8192);
-      stream.set_send_buffer(8192);
+      auto [stream, peer] = co_await make_narrow_link();
       auto shared = std::make_unique<tcp_stream>(std::move(stream));
       const std::string all = pattern(4'000'000);
       auto writing = cove::spawn(write_whole, shared.get(), all);
@@ -196,8 +183,7 @@ TEST_CASE("S19 a second reader is refused at once and does not disturb the first
 
 TEST_CASE("S19 a second writer is refused at once and does not disturb the first") {
   run_test([]() -> task<> {
-    auto [stream, peer] = co_await make_link(8192);
-    stream.set_send_buffer(8192);
+    auto [stream, peer] = co_await make_narrow_link();
     const std::string all = pattern(2'000'000);
     auto writing = cove::spawn(write_whole, &stream, all);
     co_await until_waiting("write_all");
@@ -218,8 +204,7 @@ TEST_CASE("S19 a second writer is refused at once and does not disturb the first
 
 TEST_CASE("S20 of several writers each one's bytes arrive in one piece") {
   run_test([]() -> task<> {
-    auto [stream, peer] = co_await make_link(8192);
-    stream.set_send_buffer(8192);
+    auto [stream, peer] = co_await make_narrow_link();
     constexpr std::size_t size = 50'000;
     constexpr int count = 5;
     std::vector<cove::join_handle<>> writers;

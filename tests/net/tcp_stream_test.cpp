@@ -1,4 +1,4 @@
-#include "support/net_test.hpp"
+#include "support/stream_test.hpp"
 
 #include <sys/mman.h>
 
@@ -38,15 +38,6 @@ task<> check_ping_pong(cove::net::socket_address at) {
   }
   CHECK(answer == message);
   co_await answering;
-}
-
-/// Writes all of `text` and says what came of it.
-task<cove::io_result> write_whole(tcp_stream* stream, std::string_view text) {
-  co_return co_await stream->write_all(bytes_of(text)).as_result();
-}
-
-task<cove::io_result> read_into(tcp_stream* stream, std::span<std::byte> buffer) {
-  co_return co_await stream->read_some(buffer).as_result();
 }
 
 /// Reads to the end, in parts of at most `most` bytes.
@@ -105,8 +96,7 @@ TEST_CASE("S02 many writes in a row arrive whole and in order") {
 
 TEST_CASE("S03 a write beyond all buffers waits and completes in order") {
   run_test([]() -> task<> {
-    auto [stream, peer] = co_await make_link(8192);
-    stream.set_send_buffer(8192);
+    auto [stream, peer] = co_await make_narrow_link();
     const std::string all = pattern(5'000'000);
     auto writing = cove::spawn(write_whole, &stream, all);
     co_await until_waiting("write_all");
@@ -121,8 +111,7 @@ TEST_CASE("S03 a write beyond all buffers waits and completes in order") {
 
 TEST_CASE("S03 a write of several large buffers waits inside of them and completes in order") {
   run_test([]() -> task<> {
-    auto [stream, peer] = co_await make_link(8192);
-    stream.set_send_buffer(8192);
+    auto [stream, peer] = co_await make_narrow_link();
     const std::string all = pattern(1'000'000);
     std::vector<const_buffer> parts;
     std::string_view rest = all;
@@ -193,8 +182,7 @@ TEST_CASE("S04 one buffer of more than 2 GiB is written completely" *
 
 TEST_CASE("S05 a write of several buffers that fails says how many bytes had gone") {
   run_test([]() -> task<> {
-    auto [stream, peer] = co_await make_link(8192);
-    stream.set_send_buffer(8192);
+    auto [stream, peer] = co_await make_narrow_link();
     const std::string part = pattern(100'000);
     const std::vector<const_buffer> parts(50, const_buffer(part));
     const auto write = [&]() -> task<cove::io_result> {
@@ -214,8 +202,7 @@ TEST_CASE("S05 a write of several buffers that fails says how many bytes had gon
 
 TEST_CASE("S05 the exception of a failed write says how many bytes had gone") {
   run_test([]() -> task<> {
-    auto [stream, peer] = co_await make_link(8192);
-    stream.set_send_buffer(8192);
+    auto [stream, peer] = co_await make_narrow_link();
     const std::string all = pattern(5'000'000);
     const auto write = [&]() -> task<std::size_t> {
       try {
