@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cove/runtime/detail/message_log.hpp>
-#include <cove/runtime/result.hpp>
 
 #include <optional>
 
@@ -19,9 +18,6 @@ struct broadcast_message {
 
 namespace detail {
 
-template <class T>
-class broadcast_receive_result;
-
 /// `co_await receiver.receive()`.
 template <class T>
 class [[nodiscard]] broadcast_receive : public log_wait {
@@ -35,7 +31,7 @@ class [[nodiscard]] broadcast_receive : public log_wait {
   }
 
   /// Gives a result with the optional, and does not throw, unless copying the value does.
-  auto as_result() && noexcept { return broadcast_receive_result<T>(std::move(*this)); }
+  auto as_result() && noexcept { return result_of<broadcast_receive>(std::move(*this)); }
 
   std::optional<broadcast_message<T>> take(const reading& got) {
     std::optional<broadcast_message<T>> message;
@@ -47,18 +43,6 @@ class [[nodiscard]] broadcast_receive : public log_wait {
 
  private:
   std::uint64_t* cursor_;
-};
-
-template <class T>
-class [[nodiscard]] broadcast_receive_result : public broadcast_receive<T> {
- public:
-  explicit broadcast_receive_result(broadcast_receive<T>&& from) noexcept
-      : broadcast_receive<T>(std::move(from)) {}
-
-  result<std::optional<broadcast_message<T>>> await_resume() {
-    if (this->stopped != stop_reason::none) return code_of(this->stopped);
-    return this->take(this->found_);
-  }
 };
 
 }  // namespace detail

@@ -33,8 +33,6 @@ namespace detail {
 
 template <class T>
 class channel_send_result;
-template <class T>
-class channel_receive_result;
 
 /// `co_await channel.send(value)`.
 template <class T>
@@ -91,7 +89,7 @@ class [[nodiscard]] channel_receive : public channel_wait {
   }
 
   /// Gives a result with the optional, and does not throw.
-  auto as_result() && noexcept { return channel_receive_result<T>(std::move(*this)); }
+  auto as_result() && noexcept { return result_of<channel_receive>(std::move(*this)); }
 
   std::optional<T> take() noexcept {
     if (!moved()) return std::nullopt;
@@ -100,18 +98,6 @@ class [[nodiscard]] channel_receive : public channel_wait {
 
  private:
   element_slot<T> own_;  ///< Full once it was moved.
-};
-
-template <class T>
-class [[nodiscard]] channel_receive_result : public channel_receive<T> {
- public:
-  explicit channel_receive_result(channel_receive<T>&& from) noexcept
-      : channel_receive<T>(std::move(from)) {}
-
-  result<std::optional<T>> await_resume() noexcept {
-    if (this->stopped != stop_reason::none) return code_of(this->stopped);
-    return this->take();
-  }
 };
 
 }  // namespace detail

@@ -1,13 +1,10 @@
 #pragma once
 
 #include <cove/runtime/detail/message_log.hpp>
-#include <cove/runtime/result.hpp>
 
 namespace cove {
 
 namespace detail {
-
-class watch_changed_result;
 
 /// `co_await receiver.changed()`.
 class [[nodiscard]] watch_changed : public log_wait {
@@ -17,36 +14,17 @@ class [[nodiscard]] watch_changed : public log_wait {
 
   bool await_resume() {
     check_granted();
-    return take();
-  }
-
-  /// Gives a result with the bool, and does not throw.
-  inline watch_changed_result as_result() && noexcept;
-
- protected:
-  bool take() noexcept {
     if (found_.what.get() == nullptr) return false;
     *cursor_ = found_.number + 1;
     return true;
   }
 
+  /// Gives a result with the bool, and does not throw.
+  auto as_result() && noexcept { return result_of<watch_changed>(std::move(*this)); }
+
  private:
   std::uint64_t* cursor_;
 };
-
-class [[nodiscard]] watch_changed_result : public watch_changed {
- public:
-  explicit watch_changed_result(watch_changed&& from) noexcept : watch_changed(std::move(from)) {}
-
-  result<bool> await_resume() noexcept {
-    if (stopped != stop_reason::none) return code_of(stopped);
-    return take();
-  }
-};
-
-inline watch_changed_result watch_changed::as_result() && noexcept {
-  return watch_changed_result(std::move(*this));
-}
 
 }  // namespace detail
 
