@@ -156,7 +156,9 @@ class tcp_stream {
   /// Threads: any, beside everything else.
   template <class Call>
   auto with_native_handle(Call call) {
-    return cove::detail::descriptor_hold(socket_, "with_native_handle").pass_to(call);
+    const cove::detail::descriptor_hold held(socket_);
+    if (!held) cove::detail::throw_stopped(cove::detail::stop_reason::closed, "with_native_handle");
+    return call(held.fd());
   }
   /// The system's descriptor, for reports; -1 once closed. It may be closed, and be another's, at
   /// any time. Do not close it.

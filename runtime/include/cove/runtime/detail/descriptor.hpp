@@ -115,34 +115,35 @@ class descriptor {
   std::atomic<std::uint32_t> waiting_{0};  ///< Who found it occupied and wants it next.
 };
 
-/// Keeps the number of an open descriptor while this lives.
+/// Keeps the number of an open descriptor while this lives; of a closed one it holds nothing.
 class descriptor_hold {
  public:
-  /// Throws errc::closed, said of `name`.
-  descriptor_hold(descriptor& what, const char* name) : what_(what) {
-    if (!what_.enter(held_)) throw_stopped(stop_reason::closed, name);
-  }
+  explicit descriptor_hold(descriptor& what) noexcept : what_(what), open_(what.enter(held_)) {}
   descriptor_hold(const descriptor_hold&) = delete;
   descriptor_hold& operator=(const descriptor_hold&) = delete;
-  ~descriptor_hold() { what_.leave(held_); }
+  ~descriptor_hold() {
+    if (open_) what_.leave(held_);
+  }
 
-  template <class Call>
-  auto pass_to(Call& call) const {
-    return call(what_.fd_);
+  /// False: it was closed before.
+  explicit operator bool() const noexcept { return open_; }
+  /// The number. Only where it was open.
+  int fd() const noexcept {
+    COVE_ASSERT(open_);
+    return what_.fd_;
   }
 
  private:
   descriptor& what_;
   netpoll::poll_desc* held_ = nullptr;
+  const bool open_;  // Behind held_, which entering sets.
 };
 
 template <class Call>
 auto descriptor::use(Call call) -> std::invoke_result_t<Call, int> {
-  netpoll::poll_desc* held = nullptr;
-  if (!enter(held)) return make_error_code(errc::closed);
-  auto made = call(fd_);
-  leave(held);
-  return made;
+  const descriptor_hold held(*this);
+  if (!held) return make_error_code(errc::closed);
+  return call(held.fd());
 }
 
 /// `co_await close`: never throws, not cancellable. Gives a zero code, the system's complaint, or
