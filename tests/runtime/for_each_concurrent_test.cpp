@@ -18,8 +18,7 @@ using cove::task;
 using cove::test::forever;
 using cove::test::plain_options;
 using cove::test::run_in;
-
-task<> take(semaphore* from) { static_cast<void>((co_await from->acquire()).forget()); }
+using cove::test::take;
 
 TEST_CASE("each element is visited once, and never more than the limit at a time") {
   run_in(plain_options(4), []() -> task<> {

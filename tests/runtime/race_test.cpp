@@ -16,9 +16,9 @@ using cove::test::forever;
 using cove::test::outcome_of;
 using cove::test::plain_options;
 using cove::test::run_in;
+using cove::test::take;
 using std::chrono_literals::operator""ms;
 
-task<> take(semaphore* from) { static_cast<void>((co_await from->acquire()).forget()); }
 task<int> number(int n) {
   co_await cove::this_task::yield();
   co_return n;

@@ -18,12 +18,11 @@ using cove::test::eventually;
 using cove::test::forever;
 using cove::test::plain_options;
 using cove::test::run_in;
+using cove::test::take;
 using cove::this_task::stop_requested;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using std::chrono_literals::operator""h;
-
-task<> take(semaphore* from) { static_cast<void>((co_await from->acquire()).forget()); }
 
 /// Takes what it is given, out of reach; notes how its next await fares. Two gates: one to say that
 /// it is inside, one to let it out.

@@ -19,6 +19,7 @@ using cove::test::forever;
 using cove::test::outcome_of;
 using cove::test::plain_options;
 using cove::test::run_in;
+using cove::test::take;
 using std::chrono_literals::operator""ms;
 
 task<int> number(int n) {
@@ -35,7 +36,6 @@ task<int> fails_at_once(const char* why) {
   throw std::runtime_error(why);
   co_return 0;
 }
-task<> take(semaphore* from) { static_cast<void>((co_await from->acquire()).forget()); }
 
 /// Says that it is there, waits to be cancelled, and counts that it was.
 task<> lingers(semaphore* here, std::atomic<int>* canceled) {

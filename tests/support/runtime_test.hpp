@@ -192,6 +192,9 @@ inline task<> settle() {
   for (int i = 0; i < 8; ++i) co_await this_task::yield();
 }
 
+/// Waits for a permit, and keeps it: release() is how somebody says "go on".
+inline task<> take(semaphore* from) { static_cast<void>((co_await from->acquire()).forget()); }
+
 /// Sleeps until it is cancelled.
 inline task<> forever() { co_await this_task::sleep_until(clock::time_point::max()); }
 
