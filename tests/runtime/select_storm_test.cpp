@@ -70,6 +70,14 @@ struct meeting_place {
   channel<numbered> three{2};
 };
 
+/// All of a crowd, each with numbers of its own to send.
+std::vector<join_handle<>> spawn_crowd(task<> (*each)(meeting_place*, int), meeting_place* at) {
+  std::vector<join_handle<>> all;
+  all.reserve(crowd);
+  for (int i = 0; i < crowd; ++i) all.push_back(spawn(each, at, i * at->each_sends));
+  return all;
+}
+
 /// Notes what a select received, if it was its case `I`.
 template <std::size_t I, class Outcome>
 void note_if(meeting_place& at, Outcome& first) {
@@ -104,9 +112,7 @@ TEST_CASE("M16 a crowd that sends and receives by selects loses and doubles noth
   for (const unsigned workers : {1U, 4U}) {
     run_in(plain_options(workers), []() -> task<> {
       meeting_place here(cove::test::sanitized ? 1'500 : 12'500);
-      std::vector<join_handle<>> all;
-      all.reserve(crowd);
-      for (int i = 0; i < crowd; ++i) all.push_back(spawn(mingle, &here, i * here.each_sends));
+      auto all = spawn_crowd(mingle, &here);
       for (auto& each : all) co_await each;
       CHECK(here.received_in_all == here.messages());
       CHECK(here.balanced());
@@ -148,10 +154,7 @@ TEST_CASE("K17 M16 whoever is cancelled in a select, nothing is lost or doubled"
     run_in(std::move(options), []() -> task<> {
       for (int round = 0; round < 30; ++round) {
         meeting_place here(40);
-        std::vector<join_handle<>> all;
-        all.reserve(crowd);
-        for (int i = 0; i < crowd; ++i)
-          all.push_back(spawn(mingle_in_danger, &here, i * here.each_sends));
+        auto all = spawn_crowd(mingle_in_danger, &here);
         for (auto& each : all) {
           for (int i = 0; i < round; ++i) co_await cove::this_task::yield();
           each.cancel();
@@ -169,10 +172,7 @@ TEST_CASE("M16 whatever is closed among selects, nothing is lost or doubled") {
     run_in(plain_options(workers), []() -> task<> {
       for (int round = 0; round < 30; ++round) {
         meeting_place here(40);
-        std::vector<join_handle<>> all;
-        all.reserve(crowd);
-        for (int i = 0; i < crowd; ++i)
-          all.push_back(spawn(mingle_in_danger, &here, i * here.each_sends));
+        auto all = spawn_crowd(mingle_in_danger, &here);
         for (int i = 0; i < 10 * round; ++i) co_await cove::this_task::yield();
         here.close();
         for (auto& each : all) co_await each;
