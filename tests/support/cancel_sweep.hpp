@@ -31,6 +31,12 @@
 
 namespace cove::test {
 
+/// For fixtures: how often a wait got what it waits for.
+struct counted {
+  int got = 0;
+  bool settled() const { return got == 1; }
+};
+
 /// Who asks the wait of a round to end.
 enum class asks_by : std::uint8_t {
   handle,  ///< The driver, through the task's handle, at a tick.
