@@ -209,26 +209,23 @@ struct write_vectored : writing {
 
 // ----- connecting -----
 
-struct connect {
+struct connect : counted {
   static constexpr bool external = true;
   raw_listener listener;
-  int got = 0;
   task<> wait() {
     const tcp_stream made = co_await tcp_stream::connect(listener.address());
     ++got;
   }
   static bool give() { return false; }
-  bool settled() const { return got == 1; }
 };
 
 /// Nobody answers, until the first attempt was given up.
-struct connect_unanswered {
+struct connect_unanswered : counted {
   static constexpr bool external = true;
   static constexpr bool endless = true;
   std::unique_ptr<deaf_listener> deaf = std::make_unique<deaf_listener>();
   raw_listener answers;
   std::atomic<bool> tried{false};
-  int got = 0;
   task<> wait() {
     const bool second = tried.exchange(true);
     const auto to = second ? answers.address() : deaf->address();
@@ -239,14 +236,12 @@ struct connect_unanswered {
     tried = true;
     return false;
   }
-  bool settled() const { return got == 1; }
 };
 
-struct accept {
+struct accept : counted {
   static constexpr bool external = true;
   cove::net::tcp_listener listener = cove::net::tcp_listener::bind("127.0.0.1:0");
   std::vector<raw_peer> peers;
-  int got = 0;
   task<> wait() {
     const tcp_stream made = co_await listener.accept();
     ++got;
@@ -255,7 +250,6 @@ struct accept {
     peers.push_back(raw_peer::connect(listener.local_address()));
     return false;
   }
-  bool settled() const { return got == 1; }
 };
 
 /// Somebody else is in front.
@@ -304,10 +298,9 @@ struct close_under_read : reading {
 
 // ----- signals -----
 
-struct signal_wait {
+struct signal_wait : counted {
   static constexpr bool external = true;
   cove::io::signal_set signals{SIGUSR1};
-  int got = 0;
   task<> wait() {
     const int number = co_await signals.wait();
     got += number == SIGUSR1;
@@ -316,7 +309,6 @@ struct signal_wait {
     ::raise(SIGUSR1);
     return false;
   }
-  bool settled() const { return got == 1; }
 };
 
 constexpr sweep_line waits[] = {
