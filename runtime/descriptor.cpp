@@ -16,8 +16,8 @@
 //             2. the gate is closed: nobody enters any more
 //             3. evict: tasks that stand in the slots or in the queue are told
 //             4. the last operation out, or the closer if nobody was inside, shuts: the timers of
-//                its deadlines are taken out, the poller forgets the number, the number goes back
-//                to the system, the closer is told
+//                its deadlines are taken out, the poller forgets the number (which may take until
+//                the kernel has), the number goes back to the system, the closer is told
 //   handle    5. whoever comes second, the shutting or the end of the handle, recycles the poll
 //                descriptor
 //
@@ -93,16 +93,22 @@ close_op::close_op(descriptor& which) noexcept : operation(close_type, true), on
 
 void shut_descriptor(poll_desc& desc) noexcept {
   disarm_deadlines(desc);
-  desc.table->unwatch(desc);
+  if (!desc.table->unwatch(desc)) return;
+  if (task_ctl* closer = give_back(desc); closer != nullptr) make_ready(*closer, true);
+}
+
+task_ctl* give_back(poll_desc& desc) noexcept {
   const std::error_code said = close_number(desc.fd);
+  task_ctl* woken = nullptr;
   // acq_rel: acquires the waiting operation; nobody else gets it.
   if (close_op* waiting = desc.closer.exchange(nullptr, std::memory_order_acq_rel);
       waiting != nullptr) {
     task_ctl& task = *waiting->task;
     waiting->error = said;
-    if (task.word.complete()) make_ready(task, true);
+    if (task.word.complete()) woken = &task;
   }
   if (desc.access.shut_done()) recycle(desc);
+  return woken;
 }
 
 std::string wrong_runtime_remedy(const io_op& op) {
@@ -281,6 +287,8 @@ bool descriptor::try_attached(io_op& op, poll_desc& desc) noexcept {
   }
   if (!desc.completes) desc.at(d).prepare();
   desc.drained_at(d) = false;
+  if (op.kind == io_kind::accept && desc.table->take(desc, op))
+    return book(op, desc, op.result) != step::would_block;
   return ends_already(op, desc) || perform(op, desc) != step::would_block;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cove/runtime/detail/log.hpp>
 #include "cpu_count.hpp"
+#include "descriptor.hpp"
 #include "netpoll/pick.hpp"
 #include "state.hpp"
 
@@ -79,8 +80,10 @@ runtime_state::runtime_state(runtime& owner, runtime_options chosen, unsigned wo
       table(new netpoll::desc_table(options.name)),
       descriptors(*table),
       scheduler(settings_for(options, workers, spin, clock, descriptors),
-                netpoll::make_backend(backend_name, {descriptors, workers, options.sysmon},
-                                      backend_reason)),
+                netpoll::make_backend(
+                    backend_name,
+                    {descriptors, workers, options.sysmon, detail::give_back, detail::make_ready},
+                    backend_reason)),
       model(scheduler.poller().model()) {
   descriptors.serve(scheduler.poller());
   root.runtime = this;

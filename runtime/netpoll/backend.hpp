@@ -44,8 +44,10 @@ class backend {
   /// for a descriptor that cannot be waited for.
   virtual std::error_code open(poll_desc& desc) noexcept = 0;
 
-  /// Stops watching; called while the number is still ours, when no operation is inside.
-  virtual void close(poll_desc& desc) noexcept = 0;
+  /// Stops watching; called while the number is still ours, when no operation is inside. False if
+  /// the kernel has to be asked first: backend_settings::closed follows, from inside of flush(),
+  /// poll(), wait() or the destructor, and until then the number is not to be given back.
+  [[nodiscard]] virtual bool close(poll_desc& desc) noexcept = 0;
 
   /// Level: a task has just been put into the slot of `which` and is about to park. What is so by
   /// now or comes later is reported to that slot, once.
@@ -64,6 +66,12 @@ class backend {
   /// still comes, with what really happened, or with -ECANCELED.
   virtual void withdraw(detail::io_op& op, unsigned lane) noexcept {
     static_cast<void>(op), static_cast<void>(lane);
+  }
+
+  /// Completion: has the backend kept what an accept that does not wait could have? Then `result`
+  /// is set. For the holder of the direction.
+  virtual bool take(poll_desc& desc, detail::io_op& op) noexcept {
+    return static_cast<void>(desc), static_cast<void>(op), false;
   }
 
   /// Completion: hands the kernel what was armed by way of `lane`, and collects what that gave, as

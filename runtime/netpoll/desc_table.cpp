@@ -3,6 +3,7 @@
 #include "netpoll/backend.hpp"
 
 #include <new>
+#include <thread>
 
 namespace cove::netpoll {
 
@@ -58,8 +59,14 @@ void desc_table::recycle(poll_desc& desc) noexcept {
 }
 
 void desc_table::stop_serving() noexcept {
-  const detail::spin_guard guard(lock_);
+  lock_.lock();
   backend_ = nullptr;
+  while (inside_ != 0) {
+    lock_.unlock();
+    std::this_thread::yield();
+    lock_.lock();
+  }
+  lock_.unlock();
 }
 
 void desc_table::retire() noexcept {
@@ -72,9 +79,24 @@ void desc_table::retire() noexcept {
   if (last) delete this;
 }
 
-void desc_table::unwatch(poll_desc& desc) noexcept {
+bool desc_table::unwatch(poll_desc& desc) noexcept {
+  backend* serving = nullptr;
+  {
+    const detail::spin_guard guard(lock_);
+    serving = backend_;
+    if (serving == nullptr) return true;
+    ++inside_;
+  }
+  const bool closed = serving->close(desc);
   const detail::spin_guard guard(lock_);
-  if (backend_ != nullptr) backend_->close(desc);
+  --inside_;
+  return closed;
+}
+
+bool desc_table::take(poll_desc& desc, detail::io_op& op) noexcept {
+  if (!desc.completes) return false;
+  const detail::spin_guard guard(lock_);
+  return backend_ != nullptr && backend_->take(desc, op);
 }
 
 }  // namespace cove::netpoll

@@ -40,8 +40,11 @@ class desc_table {
     const detail::spin_guard guard(lock_);
     if (backend_ != nullptr) f();
   }
-  /// Stops watching a descriptor that is about to be closed. Any thread.
-  void unwatch(poll_desc& desc) noexcept;
+  /// Stops watching a descriptor that is about to be closed. False if that takes until
+  /// backend_settings::closed. Any thread.
+  [[nodiscard]] bool unwatch(poll_desc& desc) noexcept;
+  /// Has the backend kept what an accept could have? The holder of the direction.
+  bool take(poll_desc& desc, detail::io_op& op) noexcept;
 
   /// Any thread; `index` came from a poll descriptor of this table.
   poll_desc& at(std::uint32_t index) noexcept {
@@ -76,6 +79,7 @@ class desc_table {
   detail::spin_lock lock_;
   // Under lock_.
   backend* backend_ = nullptr;  ///< Set before anybody else has the table.
+  unsigned inside_ = 0;         ///< Threads that are in its close().
   bool retired_ = false;
   std::size_t out_ = 0;  ///< Taken and not yet recycled.
   poll_desc* free_ = nullptr;

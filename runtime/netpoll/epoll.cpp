@@ -58,7 +58,10 @@ std::error_code epoll::open(poll_desc& desc) noexcept {
   return {};
 }
 
-void epoll::close(poll_desc&) noexcept { watched_.fetch_sub(1, std::memory_order_relaxed); }
+bool epoll::close(poll_desc&) noexcept {
+  watched_.fetch_sub(1, std::memory_order_relaxed);
+  return true;
+}
 
 void epoll::poll(unsigned, detail::task_list& ready) noexcept {
   batch events;

@@ -14,6 +14,11 @@ struct backend_settings {
   desc_table& table;
   unsigned lanes = 1;   ///< Processors.
   bool sysmon = false;  ///< Somebody looks after workers that are stuck.
+  /// A descriptor whose backend::close() gave false has been let go by the kernel. Gives a task
+  /// that may go on, or nullptr.
+  detail::task_ctl* (*closed)(poll_desc& desc) noexcept = nullptr;
+  /// Schedules what came while close() waited.
+  void (*resume)(detail::task_list& ready) noexcept = nullptr;
 };
 
 /// Throws error if the system does not give what the backend needs.

@@ -3,6 +3,7 @@
 #include "io_syscall.hpp"
 #include "netpoll/epoll_wait.hpp"
 #include "netpoll/make_uring.hpp"
+#include "netpoll/uring_accepts.hpp"
 #include "netpoll/uring_message.hpp"
 
 #include <cove/runtime/detail/assert.hpp>
@@ -33,15 +34,17 @@ void watch_level(int epoll, int fd, std::uint64_t number) {
 
 }  // namespace
 
-uring::uring(unsigned lanes, bool sysmon) {
+uring::uring(const backend_settings& chosen) {
   // Without sysmon nobody would hand in what a worker armed before it got stuck.
-  for (unsigned i = 0; i < lanes; ++i)
-    lanes_.push_back(std::make_unique<uring_lane>(table_, sysmon ? patience_ns : 0, bell_));
-  if (lanes == 1) return;
+  const uring_lane_settings each{bell_, chosen.sysmon ? patience_ns : 0, chosen.closed,
+                                 chosen.resume};
+  for (unsigned i = 0; i < chosen.lanes; ++i)
+    lanes_.push_back(std::make_unique<uring_lane>(table_, each));
+  if (chosen.lanes == 1) return;
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll_ < 0) throw error(system_error_code(errno), "epoll_create1");
   watch_level(epoll_, bell_.fd(), bell_number);
-  for (unsigned i = 0; i < lanes; ++i) watch_level(epoll_, lanes_[i]->fd(), i);
+  for (unsigned i = 0; i < chosen.lanes; ++i) watch_level(epoll_, lanes_[i]->fd(), i);
 }
 
 uring::~uring() {
@@ -61,20 +64,37 @@ std::error_code uring::open(poll_desc& desc) noexcept {
   return {};
 }
 
-void uring::close(poll_desc& desc) noexcept {
+bool uring::close(poll_desc& desc) noexcept {
   for (const direction which : {direction::read, direction::write}) {
     uring_record& record = table_.at(desc.index, which);
     COVE_CHECK(record.op == nullptr, "a descriptor was closed with an operation inside");
     record.message.reset();
   }
   watched_.fetch_sub(1, std::memory_order_relaxed);
+  uring_record& reads = table_.at(desc.index, direction::read);
+  return reads.accepts == nullptr || reads.lane->close_accept(reads, desc);
+}
+
+bool uring::take(poll_desc& desc, detail::io_op& op) noexcept {
+  uring_record& reads = table_.at(desc.index, direction::read);
+  return reads.accepts != nullptr && reads.lane->take_accepted(reads, op);
 }
 
 uring_record& uring::record_of(const detail::io_op& op) noexcept {
   return table_.at(op.desc->index, detail::direction_of(op.kind));
 }
 
-void uring::arm(detail::io_op& op, unsigned lane) noexcept { lanes_[lane]->arm(record_of(op), op); }
+void uring::arm(detail::io_op& op, unsigned lane) noexcept {
+  uring_record& record = record_of(op);
+  uring_lane& own = *lanes_[lane];
+  if (op.kind != detail::io_kind::accept || !own.takes_many()) return own.arm(record, op);
+  if (record.accepts == nullptr) {
+    record.accepts.reset(new (std::nothrow) uring_accepts);
+    if (record.accepts == nullptr) return own.arm(record, op);  // One at a time, then.
+    record.lane = &own;
+  }
+  record.lane->arm_accept(record, op, record.lane != &own);
+}
 
 void uring::withdraw(detail::io_op& op, unsigned lane) noexcept {
   uring_record& record = record_of(op);
@@ -120,7 +140,7 @@ bool uring::wait_for_any(std::int64_t delay_ns) noexcept {
 }
 
 std::unique_ptr<backend> make_uring(const backend_settings& chosen) {
-  return std::make_unique<uring>(chosen.lanes, chosen.sysmon);
+  return std::make_unique<uring>(chosen);
 }
 
 }  // namespace cove::netpoll

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "netpoll/backend.hpp"
-#include "netpoll/desc_table.hpp"
+#include "netpoll/pick.hpp"
 #include "netpoll/uring_lane.hpp"
 
 #include <memory>
@@ -17,15 +16,16 @@ namespace cove::netpoll {
 class uring final : public backend {
  public:
   /// Throws error if the system refuses a ring.
-  uring(unsigned lanes, bool sysmon);
+  explicit uring(const backend_settings& chosen);
   ~uring() override;
 
   const char* name() const noexcept override { return "io_uring"; }
   netpoll::model model() const noexcept override { return netpoll::model::completion; }
   std::error_code open(poll_desc& desc) noexcept override;
-  void close(poll_desc& desc) noexcept override;
+  bool close(poll_desc& desc) noexcept override;
   void arm(detail::io_op& op, unsigned lane) noexcept override;
   void withdraw(detail::io_op& op, unsigned lane) noexcept override;
+  bool take(poll_desc& desc, detail::io_op& op) noexcept override;
   void flush(unsigned lane, detail::task_list& ready) noexcept override;
   bool overdue(unsigned lane) noexcept override { return lanes_[lane]->overdue(); }
   void poll(unsigned lane, detail::task_list& ready) noexcept override;

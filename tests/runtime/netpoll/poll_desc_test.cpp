@@ -44,7 +44,10 @@ class counting_backend final : public cove::netpoll::backend {
   const char* name() const noexcept override { return "counting"; }
   cove::netpoll::model model() const noexcept override { return cove::netpoll::model::edge; }
   std::error_code open(poll_desc&) noexcept override { return {}; }
-  void close(poll_desc& desc) noexcept override { closed.push_back(desc.index); }
+  bool close(poll_desc& desc) noexcept override {
+    closed.push_back(desc.index);
+    return true;
+  }
   void poll(unsigned, task_list&) noexcept override {}
   void wait(std::int64_t, task_list&) noexcept override {}
   void wake() noexcept override {}
@@ -217,14 +220,14 @@ TEST_CASE("a backend is asked to stop watching as long as there is one") {
   table->serve(backend);
   poll_desc* desc = table->take();
   REQUIRE(desc != nullptr);
-  table->unwatch(*desc);
+  CHECK(table->unwatch(*desc));
   REQUIRE(backend.closed.size() == 1);
   CHECK(backend.closed[0] == desc->index);
   table->stop_serving();
-  table->unwatch(*desc);
+  CHECK(table->unwatch(*desc));
   CHECK(backend.closed.size() == 1);
   table->retire();
-  table->unwatch(*desc);
+  CHECK(table->unwatch(*desc));
   CHECK(backend.closed.size() == 1);
   table->recycle(*desc);
 }
