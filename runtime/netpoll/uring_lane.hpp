@@ -104,6 +104,7 @@ class uring_lane {
   bool furnish(uring_record& record, detail::io_op& op) noexcept;
   bool has_completions() noexcept;
   std::uint32_t kernel_flags() noexcept;
+  bool is_submitter() const noexcept;
   void enter(unsigned count, unsigned flags) noexcept;
 
   // Under lock_.

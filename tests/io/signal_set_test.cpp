@@ -315,10 +315,10 @@ TEST_CASE("G06 G07 a storm of signals loses neither the last one nor a byte of o
       }
     });
     int heard = 0;
-    while (sent.load() < storm) {  // Only a report of the last one ends this.
+    do {  // Only a report of the last one ends this.
       const int number = co_await signals.wait();
       if (number == one) ++heard;
-    }
+    } while (sent.load() < storm);
     over.store(true);
     const int exchanged = co_await talking;
     co_await echoing;
