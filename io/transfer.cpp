@@ -11,6 +11,8 @@ void throw_io(const cove::detail::io_op& op) {
   if (op.wrong == cove::detail::io_op::fault::busy)
     remedy = "one task reads and one writes a stream at a time";
   if (op.wrong == cove::detail::io_op::fault::wrong_runtime) remedy = wrong_runtime_remedy(op);
+  if (op.wrong == cove::detail::io_op::fault::too_high)
+    remedy = cove::detail::too_high_remedy(op.handle->number());
   throw io_error(why, op.name, op.transferred, remedy);
 }
 

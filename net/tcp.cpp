@@ -81,6 +81,8 @@ task<tcp_stream> tcp_stream::connect(socket_address to, connect_options options)
       io::detail::ready_operation connecting(socket, io_kind::connect, "connect");
       why = (co_await std::move(connecting).as_result()).error();
     }
+    if (why == errc::descriptor_too_high)
+      cove::detail::throw_error(why, quoted("connect", to), cove::detail::too_high_remedy(*made));
     if (why) cove::detail::throw_error(why, quoted("connect", to), connect_remedy(why));
     const result<socket_address> local = detail::local_name(*made);
     if (local && *local == to) continue;

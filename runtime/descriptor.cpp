@@ -117,6 +117,13 @@ std::string wrong_runtime_remedy(const io_op& op) {
          op.task_->runtime->options.name + "\"";
 }
 
+std::string too_high_remedy(int fd) {
+  const netpoll::backend& refuses = current_task()->runtime->scheduler.poller();
+  return "it is number " + std::to_string(fd) + ", and " + refuses.name() +
+         " watches those below " + std::to_string(refuses.limit()) +
+         "; choose another backend (runtime_options::backend or COVE_BACKEND)";
+}
+
 descriptor::descriptor(descriptor&& other) noexcept
     : word_(other.word_.exchange(closed, std::memory_order_acq_rel)),
       ends_(other.ends_),
@@ -192,7 +199,10 @@ poll_desc* descriptor::attach_slowly(task_ctl& task, io_op& why) noexcept {
   if (const std::error_code failed = task.runtime->scheduler.poller().open(*desc); failed) {
     recycle(*desc);
     word_.store(fresh, std::memory_order_release);
-    why.error = failed.value();
+    if (failed == errc::descriptor_too_high)
+      why.wrong = io_op::fault::too_high;
+    else
+      why.error = failed.value();
     return nullptr;
   }
   if (deadlines_ != nullptr) {

@@ -22,6 +22,7 @@ class cove_category final : public std::error_category {
       case errc::unexpected_end: return "end of stream inside a read";
       case errc::operation_in_progress: return "another task is using this direction";
       case errc::wrong_runtime: return "attached to another runtime";
+      case errc::descriptor_too_high: return "descriptor number too high for the backend";
     }
     return "unknown error " + std::to_string(value);
   }

@@ -19,7 +19,8 @@
 //   2. prepare the slot, make the call: a result is final, whatever is asked meanwhile
 //   3. would block: arm the slot. An event that came since 2 is consumed: back to 1.
 //   4. armed: closed meanwhile? take it back. Else see to the timer of the deadline, and park; a
-//      completion leads back to 1. Where the backend is level-triggered, it is asked to watch.
+//      completion leads back to 1. Where the backend is level-triggered, it is asked to watch;
+//      if it cannot, that is the result.
 // After a drained read the first try is left out: 3 comes first.
 //
 // On a completion backend 2 to 4 are: put the task into the slot, where a closer or a deadline
@@ -158,7 +159,11 @@ bool advance_readiness(io_op& op, task_ctl& task, sched::processor& p) noexcept 
       op.wrong = io_op::fault::no_memory;
       return true;
     }
-    if (task.runtime->model == netpoll::model::level) backend_of(task).watch(desc, which);
+    if (task.runtime->model == netpoll::model::level)
+      if (const auto failed = backend_of(task).watch(desc, which); failed && slot.withdraw(task)) {
+        op.error = failed.value();
+        return true;
+      }
     return false;
   }
 }
@@ -270,6 +275,7 @@ std::error_code io_outcome(const io_op& op) noexcept {
     case io_op::fault::wrong_runtime: return make_error_code(errc::wrong_runtime);
     case io_op::fault::invalid: return std::make_error_code(std::errc::invalid_argument);
     case io_op::fault::no_memory: return std::make_error_code(std::errc::not_enough_memory);
+    case io_op::fault::too_high: return make_error_code(errc::descriptor_too_high);
   }
   return {};
 }

@@ -2,6 +2,7 @@
 
 #include "netpoll/poll_desc.hpp"
 
+#include <climits>
 #include <cstdint>
 #include <system_error>
 
@@ -40,8 +41,12 @@ class backend {
 
   virtual netpoll::model model() const noexcept = 0;
 
+  /// Descriptor numbers that can be watched are below this.
+  virtual int limit() const noexcept { return INT_MAX; }
+
   /// Starts watching `desc` (fd, index and generation are set). Errors: those of the system; EPERM
-  /// for a descriptor that cannot be waited for.
+  /// for a descriptor that cannot be waited for, a file or a directory; errc::descriptor_too_high
+  /// for a number that is not below limit().
   virtual std::error_code open(poll_desc& desc) noexcept = 0;
 
   /// Stops watching; called while the number is still ours, when no operation is inside. False if
@@ -50,9 +55,10 @@ class backend {
   [[nodiscard]] virtual bool close(poll_desc& desc) noexcept = 0;
 
   /// Level: a task has just been put into the slot of `which` and is about to park. What is so by
-  /// now or comes later is reported to that slot, once.
-  virtual void watch(poll_desc& desc, direction which) noexcept {
-    static_cast<void>(desc), static_cast<void>(which);
+  /// now or comes later is reported to that slot, once. Errors: those of the system, for a number
+  /// that somebody else has closed; then nothing is reported.
+  virtual std::error_code watch(poll_desc& desc, direction which) noexcept {
+    return static_cast<void>(desc), static_cast<void>(which), std::error_code();
   }
 
   /// Completion: gives the operation to the kernel, by way of the caller's `lane`. Its end is

@@ -17,9 +17,11 @@ namespace cove::net {
 /// Every operation, unless it says otherwise:
 /// Errors:       those of the system; errc::closed once the stream was closed on this side;
 ///               errc::operation_in_progress while another task uses the same direction;
-///               errc::wrong_runtime if it was first awaited on in another runtime. A reset by the
-///               peer is an error in both directions and stays one; it is never shown as end of
-///               stream. A transfer's error tells how many bytes had moved.
+///               errc::wrong_runtime if it was first awaited on in another runtime;
+///               errc::descriptor_too_high where the backend is select and the process has a
+///               thousand descriptors open. A reset by the peer is an error in both directions and
+///               stays one; it is never shown as end of stream. A transfer's error tells how many
+///               bytes had moved.
 ///               `.as_result()` reports instead of throwing.
 /// Cancellation: safe. The operation ends with canceled or deadline_exceeded and tells what it had
 ///               moved; the stream stands behind that, no byte is lost and none is seen twice.

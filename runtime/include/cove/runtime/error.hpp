@@ -24,6 +24,8 @@ enum class errc {
   operation_in_progress,
   /// The handle is attached to another runtime than the one of the awaiting task.
   wrong_runtime,
+  /// The number of the descriptor is higher than the backend can watch: select stops at 1023.
+  descriptor_too_high,
 };
 
 /// The category of `errc`, named "cove".

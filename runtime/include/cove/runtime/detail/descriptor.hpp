@@ -19,6 +19,8 @@ std::error_code io_outcome(const io_op& op) noexcept;
 
 /// Names both runtimes of an operation that failed with errc::wrong_runtime.
 std::string wrong_runtime_remedy(const io_op& op);
+/// Names the limit of the running task's backend, for errc::descriptor_too_high.
+std::string too_high_remedy(int fd);
 
 /// Which operations a deadline is for.
 enum class deadline_for : std::uint8_t { reads, writes, both };

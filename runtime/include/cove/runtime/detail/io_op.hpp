@@ -62,7 +62,15 @@ struct io_op : awaitable_base, operation {
   /// no direction needed yet -> queued for it -> holds it -> result taken
   enum class state : std::uint8_t { fresh, queued, holding, left };
   /// What was wrong with it, if no call was to blame.
-  enum class fault : std::uint8_t { none, busy, unexpected_end, wrong_runtime, invalid, no_memory };
+  enum class fault : std::uint8_t {
+    none,
+    busy,
+    unexpected_end,
+    wrong_runtime,
+    invalid,
+    no_memory,
+    too_high,  ///< The descriptor's number; it was not attached, so `handle` stays.
+  };
 
   io_kind kind;
   state phase = state::fresh;
