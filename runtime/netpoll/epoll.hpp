@@ -2,6 +2,7 @@
 
 #include "netpoll/backend.hpp"
 #include "netpoll/desc_table.hpp"
+#include "netpoll/epoll_instance.hpp"
 #include "netpoll/waker.hpp"
 
 namespace cove::netpoll {
@@ -11,8 +12,7 @@ namespace cove::netpoll {
 class epoll final : public backend {
  public:
   /// Throws error if the system gives no epoll or no eventfd.
-  explicit epoll(desc_table& table);
-  ~epoll() override;
+  explicit epoll(desc_table& table) : table_(table), epoll_(waker_) {}
 
   const char* name() const noexcept override { return "epoll"; }
   netpoll::model model() const noexcept override { return netpoll::model::edge; }
@@ -25,13 +25,11 @@ class epoll final : public backend {
   std::size_t watched() const noexcept override { return watched_.load(std::memory_order_relaxed); }
 
  private:
-  struct batch;
-  /// Hands the events of a batch out; true if the waker was among them.
-  bool deliver(const batch& events, int count, detail::task_list& ready) noexcept;
+  void deliver(const epoll_instance::batch& events, detail::task_list& ready) noexcept;
 
   desc_table& table_;
   waker waker_;
-  int fd_ = -1;
+  epoll_instance epoll_;
   std::atomic<std::size_t> watched_{0};
 };
 

@@ -62,6 +62,17 @@ struct poll_desc {
   slot& at(direction d) noexcept { return slots[static_cast<unsigned>(d)]; }
   bool& drained_at(direction d) noexcept { return drained[static_cast<unsigned>(d)]; }
 
+  /// What an event carries to find its way back: generation : 32 | index : 32.
+  std::uint64_t tag() const noexcept {
+    return static_cast<std::uint64_t>(generation()) << 32 | index;
+  }
+  static std::uint32_t index_in(std::uint64_t tag) noexcept {
+    return static_cast<std::uint32_t>(tag);
+  }
+  static std::uint32_t generation_in(std::uint64_t tag) noexcept {
+    return static_cast<std::uint32_t>(tag >> 32);
+  }
+
   std::uint32_t generation() const noexcept {
     return static_cast<std::uint32_t>(status.load(std::memory_order_relaxed) >> 32);
   }
@@ -79,6 +90,11 @@ struct poll_desc {
     } while (!status.compare_exchange_weak(word, word | flags, std::memory_order_seq_cst,
                                            std::memory_order_relaxed));
     return true;
+  }
+  /// Poller: something happened in this direction. Whoever waits there may go on.
+  void report(direction d, detail::task_list& ready) noexcept {
+    if (detail::task_ctl* task = at(d).event(); task != nullptr && task->word.complete())
+      ready.push(*task);
   }
   /// Makes every event of the current generation stale.
   void next_generation() noexcept {
