@@ -18,7 +18,8 @@ class options {
   explicit options(const char* purpose) : app_(purpose) {
     app_.add_option("--workers", runtime_.workers, "worker threads; default: one a CPU")
         ->check(between(1, 1024));
-    app_.add_option("--backend", runtime_.backend, "netpoller: epoll");
+    app_.add_option("--backend", runtime_.backend,
+                    "netpoller: epoll, io_uring, epoll-lt, poll, select");
     app_.add_flag("--no-spin", no_spin_, "never poll before sleeping");
   }
 

@@ -1,7 +1,10 @@
 #include "netpoll/pick.hpp"
 
 #include "netpoll/epoll.hpp"
+#include "netpoll/epoll_lt.hpp"
 #include "netpoll/make_uring.hpp"
+#include "netpoll/poll_set.hpp"
+#include "netpoll/select_set.hpp"
 
 #include <cove/runtime/detail/log.hpp>
 #include <cove/runtime/error.hpp>
@@ -17,14 +20,18 @@ struct known_backend {
   backend_maker maker;
 };
 
+template <class Backend>
+std::unique_ptr<backend> make(const backend_settings& chosen) {
+  return std::make_unique<Backend>(chosen.table);
+}
+
 /// The default comes first.
 std::vector<known_backend>& known_backends() {
-  static std::vector<known_backend> all{
-      {"epoll",
-       [](const backend_settings& chosen) -> std::unique_ptr<backend> {
-         return std::make_unique<epoll>(chosen.table);
-       }},
-      {"io_uring", make_uring}};
+  static std::vector<known_backend> all{{"epoll", make<epoll>},
+                                        {"io_uring", make_uring},
+                                        {"epoll-lt", make<epoll_lt>},
+                                        {"poll", make<poll_set>},
+                                        {"select", make<select_set>}};
   return all;
 }
 

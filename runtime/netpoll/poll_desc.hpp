@@ -57,6 +57,12 @@ struct poll_desc {
   std::uint32_t index = 0;
   bool completes = false;  ///< Watched by a completion backend.
   bool stream = false;     ///< A short read or write means drained (TCP only).
+
+  // epoll-lt, which says how; it stands in what the neighbours leave free.
+  std::uint8_t interest = 0;
+  detail::spin_lock interest_lock;
+
+  // Constant while open.
   desc_table* table = nullptr;
 
   slot& at(direction d) noexcept { return slots[static_cast<unsigned>(d)]; }

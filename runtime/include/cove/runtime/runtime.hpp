@@ -18,8 +18,9 @@ class virtual_clock;
 struct runtime_options {
   /// Worker threads that run tasks at once. 0: COVE_WORKERS, else the CPUs this process may use.
   unsigned workers = 0;
-  /// "epoll" or "io_uring". Empty: COVE_BACKEND, else the platform's default, which is epoll. If
-  /// the system refuses it, the default takes its place; the log and stats() say why.
+  /// How the network is waited for: "epoll", "io_uring", "epoll-lt", "poll" or "select". Empty:
+  /// COVE_BACKEND, else the platform's default, which is epoll. If the system refuses it, the
+  /// default takes its place; the log and stats() say why.
   std::string backend;
   /// For logs and reports; empty: "runtime-N".
   std::string name;
@@ -123,7 +124,7 @@ class runtime {
   runtime_stats stats() const;
   /// The name from the options, or the one it was given.
   const std::string& name() const noexcept;
-  /// The backend in use: "epoll".
+  /// The backend in use: "epoll" and the like, see runtime_options::backend.
   std::string_view backend() const noexcept;
 
   /// The runtime of the task that runs, or nullptr.
