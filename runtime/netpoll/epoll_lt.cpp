@@ -62,12 +62,13 @@ std::error_code epoll_lt::open(poll_desc& desc) noexcept {
   return why;
 }
 
-void epoll_lt::close(poll_desc& desc) noexcept {
+bool epoll_lt::close(poll_desc& desc) noexcept {
   watched_.fetch_sub(1, std::memory_order_relaxed);
   const detail::spin_guard guard(desc.interest_lock);
   desc.interest = 0;
   // EBADF, ENOENT: somebody else has closed it, and the kernel has forgotten it by itself.
   static_cast<void>(epoll_.control(EPOLL_CTL_DEL, desc.fd, 0, 0));
+  return true;
 }
 
 std::error_code epoll_lt::watch(poll_desc& desc, direction which) noexcept {

@@ -17,7 +17,7 @@ class epoll_lt final : public backend {
   const char* name() const noexcept override { return "epoll-lt"; }
   netpoll::model model() const noexcept override { return netpoll::model::level; }
   std::error_code open(poll_desc& desc) noexcept override;
-  void close(poll_desc& desc) noexcept override;
+  bool close(poll_desc& desc) noexcept override;
   std::error_code watch(poll_desc& desc, direction which) noexcept override;
   void poll(unsigned lane, detail::task_list& ready) noexcept override;
   void wait(std::int64_t delay_ns, detail::task_list& ready) noexcept override;

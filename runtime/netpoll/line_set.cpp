@@ -134,14 +134,15 @@ void line_set::make_room(std::uint32_t index) {
     if (!each->now.holds(needed) && !each->spare.holds(needed)) each->spare.reserve(ample);
 }
 
-void line_set::close(poll_desc& desc) noexcept {
+bool line_set::close(poll_desc& desc) noexcept {
   std::unique_lock guard(lock_);
   watched_.fetch_sub(1, std::memory_order_relaxed);
   place& at = places_[desc.index];
   if (at.line != nowhere) erase(at.line);
-  if (!inside_ || at.copied != copies_) return;
+  if (!inside_ || at.copied != copies_) return true;
   changed_.wake();
   left_.wait(guard, [this, last = copies_] { return !inside_ || copies_ != last; });
+  return true;
 }
 
 std::error_code line_set::watch(poll_desc& desc, direction which) noexcept {

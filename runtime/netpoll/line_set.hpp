@@ -22,7 +22,7 @@ class line_set : public backend {
   netpoll::model model() const noexcept final { return netpoll::model::level; }
   int limit() const noexcept final { return limit_; }
   std::error_code open(poll_desc& desc) noexcept final;
-  void close(poll_desc& desc) noexcept final;
+  bool close(poll_desc& desc) noexcept final;
   std::error_code watch(poll_desc& desc, direction which) noexcept final;
   void poll(unsigned lane, detail::task_list& ready) noexcept final;
   void wait(std::int64_t delay_ns, detail::task_list& ready) noexcept final;
