@@ -59,7 +59,6 @@ std::error_code uring::open(poll_desc& desc) noexcept {
     if (S_ISREG(what.st_mode) || S_ISDIR(what.st_mode)) return system_error_code(EPERM);
   }
   if (!table_.prepare(desc.index)) return system_error_code(ENOMEM);
-  table_.at(desc.index, direction::read).more = true;
   watched_.fetch_add(1, std::memory_order_relaxed);
   return {};
 }

@@ -218,7 +218,6 @@ void uring_lane::enter(unsigned count, unsigned flags) noexcept {
 void uring_lane::prepare(io_uring_sqe& entry, uring_record& record) noexcept {
   io_op& op = *record.op;
   const int fd = op.desc->fd;
-  bool receives = false;
   if (record.waiting) {
     ::io_uring_prep_poll_add(&entry, fd, readiness_of(op));
   } else {
@@ -228,7 +227,6 @@ void uring_lane::prepare(io_uring_sqe& entry, uring_record& record) noexcept {
       case io_kind::peek:
         ::io_uring_prep_recv(&entry, fd, op.buffer, length_of(op),
                              op.kind == io_kind::peek ? MSG_PEEK : 0);
-        receives = true;
         if (op.kind == io_kind::borrow && op.buffer == nullptr) {
           entry.flags |= IOSQE_BUFFER_SELECT;
           entry.buf_group = uring_buffers::group;
@@ -237,7 +235,6 @@ void uring_lane::prepare(io_uring_sqe& entry, uring_record& record) noexcept {
       case io_kind::read_v:
         record.message->parts.fill(op);
         ::io_uring_prep_recvmsg(&entry, fd, record.message->parts.message(), 0);
-        receives = true;
         break;
       case io_kind::write:
         ::io_uring_prep_send(&entry, fd, op.buffer, length_of(op), MSG_NOSIGNAL);
@@ -254,9 +251,6 @@ void uring_lane::prepare(io_uring_sqe& entry, uring_record& record) noexcept {
       case io_kind::wait_out: ::io_uring_prep_poll_add(&entry, fd, readiness_of(op)); break;
     }
   }
-  // Who reads has usually had what there was: the kernel need not look before it waits.
-  if (receives && !record.more && setup_.features().modern)
-    entry.ioprio |= IORING_RECVSEND_POLL_FIRST;
   ::io_uring_sqe_set_data64(&entry, label_of(tag::operation, record));
 }
 

@@ -122,7 +122,7 @@ void uring_lane::absorb_operation(const io_uring_cqe& said, uring_record& record
       break;
     case io_kind::wait_in:
     case io_kind::wait_out: result = std::min<std::int64_t>(result, 1); break;
-    default: record.more = (said.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0; break;
+    default: break;
   }
   finish(record, result, found);
 }

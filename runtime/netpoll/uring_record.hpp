@@ -35,7 +35,6 @@ struct uring_record {
   bool asked = false;    ///< To end early.
   bool handed = false;   ///< The kernel has it.
   bool waiting = false;  ///< The kernel waits for readiness in its place.
-  bool more = true;      ///< The last receive may have left something.
   /// What a vectored transfer needs; made for the first one, gone with the descriptor.
   std::unique_ptr<uring_message> message;
   /// A listener's; made for the first accept, gone with the descriptor.

@@ -9,7 +9,7 @@ struct uring_features {
   /// Completions wait for the submitting thread's next visit to the kernel (5.19). Without, each
   /// one interrupts that thread.
   bool cooperative = false;
-  /// Receives that wait first, one accept for many connections, rings of buffers (5.19).
+  /// One accept for many connections, and rings of buffers (5.19).
   bool modern = false;
 };
 

@@ -39,7 +39,9 @@ detail::task_ctl* scheduler::find_work(machine& m) noexcept {
 
 detail::task_ctl* scheduler::find_local(processor& p) noexcept {
   const std::uint32_t tick = ++p.tick;
-  if (batches_ && poller_backend_->overdue(p.id)) flush(p);
+  // It takes a look at the clock. sysmon sees to tasks so long that eight are too many.
+  if (batches_ && (tick % timer_ticks == 0 || !settings_.sysmon) && poller_backend_->overdue(p.id))
+    flush(p);
   if (tick % fairness_ticks == 0) {
     run_all_timers(p);
     // With a long queue a look at the network would only make it longer; it can wait a little.
@@ -237,9 +239,8 @@ void scheduler::share_stuck() noexcept {
   detail::task_list came;
   for (const auto& p : processors_) {
     const std::uint64_t runs = p->count.runs.load(std::memory_order_relaxed);
-    if (std::exchange(p->runs_seen, runs) != runs) continue;
-    if (batches_) poller_backend_->flush(p->id, came);
-    if (p->queue.empty()) continue;
+    if (batches_ && poller_backend_->overdue(p->id)) poller_backend_->flush(p->id, came);
+    if (std::exchange(p->runs_seen, runs) != runs || p->queue.empty()) continue;
     p->next_slot.share();
     stuck = true;
   }
