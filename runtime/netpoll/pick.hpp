@@ -26,8 +26,8 @@ using backend_maker = std::unique_ptr<backend> (*)(const backend_settings& chose
 
 /// Makes the backend called `name` ("" for the platform's default). If the
 /// system refuses it, the default takes its place and `reason` says why, as does the log.
-/// Errors: error with invalid_argument for an unknown name, which lists the valid ones; what the
-/// default throws.
+/// Errors: error with invalid_argument for an unknown name, which lists the valid ones, and for a
+/// setting of the backend's that makes no sense; what the default throws.
 std::unique_ptr<backend> make_backend(std::string_view name, const backend_settings& chosen,
                                       std::string& reason);
 

@@ -51,6 +51,7 @@ void register_backend(std::string_view name, backend_maker maker) {
 std::unique_ptr<backend> make_backend(std::string_view name, const backend_settings& chosen,
                                       std::string& reason) {
   const std::vector<known_backend>& all = known_backends();
+  const std::error_code nonsense = std::make_error_code(std::errc::invalid_argument);
   if (name.empty()) return all.front().maker(chosen);
   std::string names;
   for (const known_backend& known : all) {
@@ -59,14 +60,14 @@ std::unique_ptr<backend> make_backend(std::string_view name, const backend_setti
     try {
       return known.maker(chosen);
     } catch (const error& refused) {
-      if (&known == &all.front()) throw;
+      // A setting that makes no sense is refused. The kernel's own EINVAL is of another category.
+      if (&known == &all.front() || refused.code() == nonsense) throw;
       reason += "; no " + known.name + ": " + refused.what();
       tell_once("using " + all.front().name + " in place of " + known.name + ": " + refused.what());
     }
     return all.front().maker(chosen);
   }
-  throw error(std::make_error_code(std::errc::invalid_argument),
-              "backend \"" + std::string(name) + "\"", "this build has: " + names);
+  throw error(nonsense, "backend \"" + std::string(name) + "\"", "this build has: " + names);
 }
 
 }  // namespace cove::netpoll
