@@ -110,7 +110,7 @@ void uring::flush(unsigned lane, detail::task_list& ready) noexcept {
 void uring::poll(unsigned lane, detail::task_list& ready) noexcept {
   if (lane != no_lane) lanes_[lane]->submit();
   for (const auto& each : lanes_) {
-    if (each->held_up()) each->submit();
+    if (each->held_up()) static_cast<void>(each->try_submit());
     each->collect(ready);
   }
 }

@@ -144,7 +144,7 @@ bool uring_lane::overdue() const noexcept {
          detail::now_ns() - since_ns_.load(std::memory_order_relaxed) >= chosen_.patience_ns;
 }
 
-void uring_lane::submit() noexcept {
+bool uring_lane::try_submit() noexcept {
   for (;;) {
     unsigned count = 0;
     bool more = false;
@@ -153,10 +153,18 @@ void uring_lane::submit() noexcept {
       count = hand_over();
       more = first_ != nullptr;
     }
-    if (count == 0) return;
-    enter(count, 0);
-    if (!more || held_up()) return;
+    if (count == 0) return true;
+    if (!enter(count, 0)) return false;
+    if (!more) return true;
   }
+}
+
+/// What the queue itself says. A flag would be set by whoever was refused and cleared by whoever
+/// was not, in any order.
+bool uring_lane::held_up() noexcept {
+  const io_uring_sq& queue = setup_.ring().sq;
+  // acquire: pairs with publish(), so that a submit() which follows sees as much.
+  return io_uring_smp_load_acquire(queue.ktail) != io_uring_smp_load_acquire(queue.khead);
 }
 
 /// Entries of the submission queue that are free.
@@ -202,17 +210,18 @@ bool uring_lane::is_submitter() const noexcept {
   return submitter_.load(std::memory_order_relaxed) == this_thread();
 }
 
-void uring_lane::enter(unsigned count, unsigned flags) noexcept {
+/// False if the kernel refused to take more.
+bool uring_lane::enter(unsigned count, unsigned flags) noexcept {
   submitter_.store(this_thread(), std::memory_order_relaxed);
   do {
     const int taken = ::io_uring_enter(static_cast<unsigned>(fd()), count, 0, flags, nullptr);
     if (taken == -EINTR) continue;
     // EBUSY: completions must be collected first; EAGAIN: the kernel has no memory just now. The
     // entries stay where they are.
-    held_up_.store(taken < 0, std::memory_order_relaxed);
-    if (taken <= 0) return;
+    if (taken <= 0) return taken == 0;
     count -= std::min(count, static_cast<unsigned>(taken));
   } while (count != 0);
+  return true;
 }
 
 void uring_lane::prepare(io_uring_sqe& entry, uring_record& record) noexcept {
@@ -280,17 +289,17 @@ bool uring_lane::wait(std::int64_t delay_ns, detail::task_list& ready) noexcept 
   __kernel_timespec limit{};
   io_uring_getevents_arg how{};
   how.sigmask_sz = _NSIG / 8;
-  if (!all || held_up()) delay_ns = 0;  // There will be room once completions are collected.
+  if (!all) delay_ns = 0;  // There will be room once completions are collected.
   if (delay_ns >= 0) {
     limit.tv_sec = delay_ns / 1'000'000'000;
     limit.tv_nsec = delay_ns % 1'000'000'000;
     how.ts = reinterpret_cast<std::uintptr_t>(&limit);
   }
   submitter_.store(this_thread(), std::memory_order_relaxed);
-  const int taken = ::io_uring_enter2(static_cast<unsigned>(fd()), count, 1,
-                                      IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG,
-                                      reinterpret_cast<sigset_t*>(&how), sizeof how);
-  held_up_.store(taken < 0 && taken != -ETIME && taken != -EINTR, std::memory_order_relaxed);
+  // Refused, or taken in part, it returns at once, and the caller comes again.
+  ::io_uring_enter2(static_cast<unsigned>(fd()), count, 1,
+                    IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG,
+                    reinterpret_cast<sigset_t*>(&how), sizeof how);
   return collect(ready, true);
 }
 

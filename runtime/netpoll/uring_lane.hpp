@@ -75,12 +75,17 @@ class uring_lane {
 
   /// Has something waited here for as long as it may?
   bool overdue() const noexcept;
-  /// Hands in what is there.
-  void submit() noexcept;
+  /// Hands in what is there. If the kernel refuses to take it, whoever waits is woken to try again.
+  void submit() noexcept {
+    if (!try_submit()) chosen_.bell.wake();
+  }
+  /// As submit(), for the one who comes again by itself.
+  bool try_submit() noexcept;
   /// Takes a bounded number of completions, if nobody else is just doing that.
   void collect(detail::task_list& ready) noexcept { collect(ready, false); }
-  /// The kernel did not take all: it must be asked again.
-  bool held_up() const noexcept { return held_up_.load(std::memory_order_relaxed); }
+  /// Has the kernel left something in the submission queue? Then it must be asked again, unless
+  /// somebody is just doing that.
+  bool held_up() noexcept;
 
   // One thread at a time, for a lane that is alone.
 
@@ -108,7 +113,7 @@ class uring_lane {
   bool has_completions() noexcept;
   std::uint32_t kernel_flags() noexcept;
   bool is_submitter() const noexcept;
-  void enter(unsigned count, unsigned flags) noexcept;
+  bool enter(unsigned count, unsigned flags) noexcept;
 
   // Under lock_.
   void take_in(harvest& found) noexcept;
@@ -136,7 +141,6 @@ class uring_lane {
   // Any thread.
   std::atomic<unsigned> unsent_{0};  ///< Listed; written under lock_.
   std::atomic<std::int64_t> since_ns_{0};
-  std::atomic<bool> held_up_{false};
   /// Whose visits to the kernel bring completions: the thread that handed in last.
   std::atomic<const void*> submitter_{nullptr};
 

@@ -42,7 +42,7 @@ bool uring_lane::collect(detail::task_list& ready, bool waiter) noexcept {
   // Completions that did not fit come when they are asked for. Those that wait for the submitter
   // come by themselves, but sooner if that is who asks.
   if ((flags & IORING_SQ_CQ_OVERFLOW) != 0 || ((flags & IORING_SQ_TASKRUN) != 0 && is_submitter()))
-    enter(0, IORING_ENTER_GETEVENTS);
+    static_cast<void>(enter(0, IORING_ENTER_GETEVENTS));
   if (!has_completions() || !lock_.try_lock()) return false;
   harvest found;
   unsigned unsent = 0;
@@ -54,7 +54,7 @@ bool uring_lane::collect(detail::task_list& ready, bool waiter) noexcept {
     if (rearm) arm_bell();
     if (rearm || first_ != nullptr) unsent = hand_over();
   }
-  if (unsent != 0) enter(unsent, 0);
+  if (unsent != 0 && !enter(unsent, 0)) chosen_.bell.wake();
   for (unsigned i = 0; i < found.count; ++i) {
     detail::task_ctl& task = *found.ended[i]->task_;
     // From here on the operation belongs to its task again, and may be gone.
