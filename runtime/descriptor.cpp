@@ -236,7 +236,11 @@ bool descriptor::begin_close(close_op& op, task_ctl& task) noexcept {
   }
   const netpoll::gate::closing now = desc->access.close();
   if (!now.first) {
-    desc->closer.store(nullptr, std::memory_order_relaxed);
+    // An abort was first. Whoever shuts after it may have found us by now: then that completes us,
+    // and says how it went. relaxed: nothing of ours was read.
+    close_op* mine = &op;
+    if (!desc->closer.compare_exchange_strong(mine, nullptr, std::memory_order_relaxed))
+      return false;
     op.error = errc::closed;
     return true;
   }

@@ -285,6 +285,33 @@ TEST_CASE("K06 a stream that nobody awaited may be closed while another task sta
   });
 }
 
+TEST_CASE("K04 an abort in the moment of an awaited close disturbs no later wait of the closer") {
+  run_test([]() -> task<> {
+    for (int i = 0; i < (sanitized ? 200 : 500); ++i) {
+      auto [stream, peer] = co_await make_link();
+      std::array<std::byte, 8> buffer{};
+      auto reading = cove::spawn(read_into, &stream, std::span<std::byte>(buffer));
+      co_await cove::this_task::yield();
+      std::atomic<bool> starts{false};
+      std::thread aborter([&] {
+        starts = true;
+        for (volatile int moment = i; moment > 0;) moment = moment - 1;
+        stream.abort();
+      });
+      while (!starts) co_await cove::this_task::yield();
+      static_cast<void>(co_await stream.close());
+      // A completion too many would end this wait before its time.
+      auto turns = cove::spawn([]() -> task<> {
+        for (int turn = 0; turn < 5; ++turn) co_await cove::this_task::yield();
+      });
+      co_await turns;
+      aborter.join();
+      const cove::io_result got = co_await reading;
+      CHECK(got.error == cove::errc::closed);
+    }
+  });
+}
+
 TEST_CASE("K05 K06 a stream that nobody awaited may be closed while it is tried and asked") {
   run_test([]() -> task<> {
     for (int i = 0; i < 300; ++i) {
