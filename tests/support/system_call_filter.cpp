@@ -1,0 +1,63 @@
+#include "support/system_call_filter.hpp"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+
+// The filter is a program of classic BPF that the kernel runs before each system call: load the
+// number of the call; if it is ours, answer with the error; else go on. It looks at the number
+// alone, not at the architecture: the tests make no calls of a foreign one.
+
+namespace cove::test {
+namespace {
+
+struct entry {
+  std::string_view name;
+  int value;
+};
+
+constexpr std::array calls{
+    entry{"io_uring_setup", SYS_io_uring_setup}, entry{"io_uring_enter", SYS_io_uring_enter},
+    entry{"io_uring_register", SYS_io_uring_register}, entry{"epoll_pwait2", SYS_epoll_pwait2}};
+constexpr std::array errors{entry{"EPERM", EPERM}, entry{"ENOSYS", ENOSYS}, entry{"EACCES", EACCES},
+                            entry{"EINVAL", EINVAL}};
+
+template <std::size_t Size>
+std::optional<int> value_of(const std::array<entry, Size>& all, std::string_view name) {
+  for (const entry& each : all)
+    if (each.name == name) return each.value;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<denied_call> denied_call_from(std::string_view text) {
+  const std::size_t sign = text.find('=');
+  if (sign == std::string_view::npos) return std::nullopt;
+  const std::optional<int> number = value_of(calls, text.substr(0, sign));
+  const std::optional<int> error = value_of(errors, text.substr(sign + 1));
+  if (!number || !error) return std::nullopt;
+  return denied_call{*number, *error};
+}
+
+bool deny(denied_call which) noexcept {
+  const auto number = static_cast<std::uint32_t>(which.number);
+  const auto answer = SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(which.error);
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, answer),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  sock_fprog filter{std::size(program), program};
+  // Without the promise to gain no rights, only root may install a filter.
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+}  // namespace cove::test
