@@ -108,6 +108,9 @@ void uring::flush(unsigned lane, detail::task_list& ready) noexcept {
 }
 
 void uring::poll(unsigned lane, detail::task_list& ready) noexcept {
+  // A worker that is alone gives its processor up with operations still to be handed in, and may
+  // poll for a while before it waits.
+  if (lanes_.size() == 1) lane = 0;
   if (lane != no_lane) lanes_[lane]->submit();
   for (const auto& each : lanes_) {
     if (each->held_up()) static_cast<void>(each->try_submit());
@@ -116,7 +119,7 @@ void uring::poll(unsigned lane, detail::task_list& ready) noexcept {
 }
 
 void uring::wait(std::int64_t delay_ns, detail::task_list& ready) noexcept {
-  if (!bell_.block()) return poll(lanes_.size() == 1 ? 0 : no_lane, ready);
+  if (!bell_.block()) return poll(no_lane, ready);
   if (lanes_.size() == 1) return bell_.unblock(lanes_[0]->wait(delay_ns, ready));
   poll(no_lane, ready);
   if (!ready.empty()) return bell_.unblock(false);
