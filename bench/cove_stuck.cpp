@@ -147,7 +147,7 @@ int main(int argc, char** argv) try {
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 10;
   if (rounds <= 0) throw std::runtime_error("usage: cove_stuck [ROUNDS [BACKEND...]]");
   std::vector<std::string> backends(argv + std::min(argc, 2), argv + argc);
-  if (backends.empty()) backends = {"epoll", "io_uring"};
+  if (backends.empty()) backends = {"epoll", "io_uring", "epoll-lt", "poll", "select"};
   const double tick = tick_ms();
   std::printf("kernel: HZ=%.0f, a tick is %.0f ms; 2 workers, one of them stuck for 200 ms\n",
               1000 / tick, tick);
