@@ -128,8 +128,10 @@ TEST_CASE("K21 a storm of closes from tasks, threads and peers leaves nothing") 
 
 namespace {
 
-/// As many connections as `wanted`, if the process may have the descriptors for them.
+/// As many connections as `wanted`, if the process may have the descriptors for them, and the
+/// backend knows numbers that high.
 std::size_t connections_to_be_had(std::size_t wanted) {
+  if (cove::runtime(plain_options(1)).backend() == "select") return 400;
   rlimit limit{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
   limit.rlim_cur = limit.rlim_max;
@@ -181,16 +183,17 @@ TEST_CASE("more reads end at once than a queue of completions holds, and none is
 }
 
 TEST_CASE("K21 more reads are cancelled at once than a submission queue holds") {
+  const std::size_t count = connections_to_be_had(1000);
   for (const unsigned workers : {1U, 2U}) {
-    const auto body = []() -> task<> {
-      std::vector<linked> links = co_await make_links(1000, 0);
+    const auto body = [count]() -> task<> {
+      std::vector<linked> links = co_await make_links(count, 0);
       for (int round = 0; round < 3; ++round) {
         std::atomic<std::size_t> begun{0};
         std::atomic<std::size_t> came{0};
         std::vector<cove::join_handle<void>> waiting;
         for (linked& each : links)
           waiting.push_back(cove::spawn(count_byte, &each.stream, &begun, &came));
-        if (round != 0) co_await eventually([&begun] { return begun == 1000; });
+        if (round != 0) co_await eventually([&begun, count] { return begun == count; });
         for (auto& each : waiting) each.cancel();
         for (auto& each : waiting) {
           const auto ended = co_await each.as_result();
