@@ -86,8 +86,8 @@ class backend {
     static_cast<void>(lane), static_cast<void>(ready);
   }
 
-  /// Completion: has something armed by way of `lane` been kept for long enough? Asked by the holder
-  /// of the processor now and then, before it runs a task, and by sysmon.
+  /// Completion: has something armed by way of `lane` been kept for long enough? Asked now and then
+  /// by the holder of the processor, before it runs a task, and by sysmon.
   virtual bool overdue(unsigned lane) noexcept { return static_cast<void>(lane), false; }
 
   /// Collects what has happened, without waiting, and flushes the caller's `lane`. Tasks that may

@@ -69,7 +69,7 @@ void uring_lane::hand_over_accept(uring_record& record) noexcept {
   } else if (stop && all.armed && !all.stopping) {
     io_uring_sqe& entry = *next_entry();
     ::io_uring_prep_cancel64(&entry, label(tag::accept, record.number, 0), 0);
-    ::io_uring_sqe_set_data64(&entry, label(tag::nobody, 0, 0));
+    ::io_uring_sqe_set_data64(&entry, label(tag::stop, record.number, 0));
     all.stopping = true;
   }
 }
@@ -100,6 +100,14 @@ void uring_lane::absorb_accept(const io_uring_cqe& said, uring_record& record,
                          ? !all.armed
                          : all.armed && !all.stopping && all.kept.size() >= uring_accepts::bound;
   if (again && !record.listed) list(record);
+}
+
+/// A request that was just between two waits was not found: once more.
+void uring_lane::absorb_stop(const io_uring_cqe& said, uring_record& record) noexcept {
+  uring_accepts* all = record.accepts.get();
+  if ((said.res != -ENOENT && said.res != -EALREADY) || all == nullptr || !all->stopping) return;
+  all->stopping = false;
+  if (!record.listed) list(record);
 }
 
 bool uring_lane::close_accept(uring_record& record, poll_desc& desc) noexcept {

@@ -9,6 +9,7 @@ enum class tag : std::uint64_t {
   operation,
   cancel,  ///< Of the operation with this record and sequence.
   accept,  ///< A listener's request; it has no sequence.
+  stop,    ///< The cancel of one.
   bell,
   nobody,  ///< Nobody wants to know.
 };

@@ -212,7 +212,7 @@ bool uring_lane::is_submitter() const noexcept {
 
 /// False if the kernel refused to take more.
 bool uring_lane::enter(unsigned count, unsigned flags) noexcept {
-  submitter_.store(this_thread(), std::memory_order_relaxed);
+  if (count != 0) submitter_.store(this_thread(), std::memory_order_relaxed);
   do {
     const int taken = ::io_uring_enter(static_cast<unsigned>(fd()), count, 0, flags, nullptr);
     if (taken == -EINTR) continue;

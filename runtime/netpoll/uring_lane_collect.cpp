@@ -73,7 +73,7 @@ void uring_lane::take_in(harvest& found) noexcept {
   unsigned head = *queue.khead;
   // acquire: pairs with the kernel's release of what it has written.
   const unsigned tail = io_uring_smp_load_acquire(queue.ktail);
-  for (; head != tail && found.count < collected_max; ++head)
+  for (; head != tail && found.count < collected_max && found.closed_count < collected_max; ++head)
     absorb(queue.cqes[head & queue.ring_mask], found);
   // release: they have been read.
   io_uring_smp_store_release(queue.khead, head);
@@ -88,6 +88,7 @@ void uring_lane::absorb(const io_uring_cqe& said, harvest& found) noexcept {
   if (tag_of(said.user_data) == tag::nobody) return;
   uring_record& record = table_.at(record_of(said.user_data));
   if (tag_of(said.user_data) == tag::accept) return absorb_accept(said, record, found);
+  if (tag_of(said.user_data) == tag::stop) return absorb_stop(said, record);
   // An equal sequence says that it is armed, and so armed here.
   if (record.sequence.load(std::memory_order_relaxed) != sequence_of(said.user_data)) return;
   if (tag_of(said.user_data) == tag::operation) {
