@@ -70,6 +70,13 @@ taking take_or_queue(io_op& op) noexcept {
   return taking::later;
 }
 
+/// Whoever leaves may just be handing the direction on.
+bool is_queued(io_op& op) noexcept {
+  if (!op.queues) return false;
+  const spin_guard queue(op.desc->queue_lock);
+  return op.phase == io_op::state::queued;
+}
+
 bool leave_queue(io_op& op) noexcept {
   poll_desc& desc = *op.desc;
   const spin_guard queue(desc.queue_lock);
@@ -214,7 +221,7 @@ bool advance(operation& base, task_ctl& task, sched::processor& p) noexcept {
 
 bool withdraw(operation& base, task_ctl& task, sched::processor& p) noexcept {
   io_op& op = as_io(base);
-  if (op.phase == io_op::state::queued) return leave_queue(op);
+  if (is_queued(op)) return leave_queue(op);
   if (!completes(task)) return op.desc->at(direction_of(op.kind)).withdraw(task);
   backend_of(task).withdraw(op, p.id);
   return false;

@@ -76,7 +76,7 @@ class backend {
 
   /// Completion: has the backend kept what an accept that does not wait could have? Then `result`
   /// is set. For the holder of the direction.
-  virtual bool take(poll_desc& desc, detail::io_op& op) noexcept {
+  virtual bool take_accepted(poll_desc& desc, detail::io_op& op) noexcept {
     return static_cast<void>(desc), static_cast<void>(op), false;
   }
 

@@ -96,7 +96,7 @@ bool desc_table::unwatch(poll_desc& desc) noexcept {
 bool desc_table::take(poll_desc& desc, detail::io_op& op) noexcept {
   if (!desc.completes) return false;
   const detail::spin_guard guard(lock_);
-  return backend_ != nullptr && backend_->take(desc, op);
+  return backend_ != nullptr && backend_->take_accepted(desc, op);
 }
 
 }  // namespace cove::netpoll

@@ -74,7 +74,7 @@ bool uring::close(poll_desc& desc) noexcept {
   return reads.accepts == nullptr || reads.lane->close_accept(reads, desc);
 }
 
-bool uring::take(poll_desc& desc, detail::io_op& op) noexcept {
+bool uring::take_accepted(poll_desc& desc, detail::io_op& op) noexcept {
   uring_record& reads = table_.at(desc.index, direction::read);
   return reads.accepts != nullptr && reads.lane->take_accepted(reads, op);
 }
