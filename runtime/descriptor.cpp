@@ -301,8 +301,6 @@ bool descriptor::try_attached(io_op& op, poll_desc& desc) noexcept {
   }
   if (!desc.completes) desc.at(d).prepare();
   desc.drained_at(d) = false;
-  if (op.kind == io_kind::accept && desc.table->take(desc, op))
-    return book(op, desc, op.result) != step::would_block;
   return ends_already(op, desc) || perform(op, desc) != step::would_block;
 }
 

@@ -74,12 +74,6 @@ class backend {
     static_cast<void>(op), static_cast<void>(lane);
   }
 
-  /// Completion: has the backend kept what an accept that does not wait could have? Then `result`
-  /// is set. For the holder of the direction.
-  virtual bool take_accepted(poll_desc& desc, detail::io_op& op) noexcept {
-    return static_cast<void>(desc), static_cast<void>(op), false;
-  }
-
   /// Completion: hands the kernel what was armed by way of `lane`, and collects what that gave, as
   /// poll() does. Any thread.
   virtual void flush(unsigned lane, detail::task_list& ready) noexcept {

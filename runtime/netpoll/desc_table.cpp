@@ -93,10 +93,4 @@ bool desc_table::unwatch(poll_desc& desc) noexcept {
   return closed;
 }
 
-bool desc_table::take(poll_desc& desc, detail::io_op& op) noexcept {
-  if (!desc.completes) return false;
-  const detail::spin_guard guard(lock_);
-  return backend_ != nullptr && backend_->take_accepted(desc, op);
-}
-
 }  // namespace cove::netpoll

@@ -43,8 +43,6 @@ class desc_table {
   /// Stops watching a descriptor that is about to be closed. False if that takes until
   /// backend_settings::closed. Any thread.
   [[nodiscard]] bool unwatch(poll_desc& desc) noexcept;
-  /// Has the backend kept what an accept could have? The holder of the direction.
-  bool take(poll_desc& desc, detail::io_op& op) noexcept;
 
   /// Any thread; `index` came from a poll descriptor of this table.
   poll_desc& at(std::uint32_t index) noexcept {

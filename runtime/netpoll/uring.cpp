@@ -74,11 +74,6 @@ bool uring::close(poll_desc& desc) noexcept {
   return reads.accepts == nullptr || reads.lane->close_accept(reads, desc);
 }
 
-bool uring::take_accepted(poll_desc& desc, detail::io_op& op) noexcept {
-  uring_record& reads = table_.at(desc.index, direction::read);
-  return reads.accepts != nullptr && reads.lane->take_accepted(reads, op);
-}
-
 uring_record& uring::record_of(const detail::io_op& op) noexcept {
   return table_.at(op.desc->index, detail::direction_of(op.kind));
 }

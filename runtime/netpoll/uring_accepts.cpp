@@ -48,14 +48,6 @@ void uring_lane::arm_accept(uring_record& record, io_op& op, bool hand_in) noexc
   if (hand_in) submit();
 }
 
-/// What was kept for an accept that does not wait.
-bool uring_lane::take_accepted(uring_record& record, io_op& op) noexcept {
-  const detail::spin_guard guard(lock_);
-  if (record.accepts == nullptr || record.accepts->kept.empty()) return false;
-  op.result = record.accepts->take();
-  return true;
-}
-
 void uring_lane::hand_over_accept(uring_record& record) noexcept {
   uring_accepts& all = *record.accepts;
   const bool stop = all.closing != nullptr || all.kept.size() >= uring_accepts::bound;

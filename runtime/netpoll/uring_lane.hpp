@@ -64,7 +64,6 @@ class uring_lane {
   /// As arm(), where one request accepts many; `hand_in` if the caller's is another lane.
   void arm_accept(uring_record& record, detail::io_op& op, bool hand_in) noexcept;
   bool takes_many() const noexcept { return setup_.features().modern; }
-  bool take_accepted(uring_record& record, detail::io_op& op) noexcept;
   /// False if the kernel must let it go first.
   bool close_accept(uring_record& record, poll_desc& desc) noexcept;
 
