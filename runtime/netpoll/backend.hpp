@@ -74,8 +74,10 @@ class backend {
     static_cast<void>(op), static_cast<void>(lane);
   }
 
-  /// Completion: hands the kernel what was armed by way of `lane`, and collects what that gave, as
-  /// poll() does. Any thread.
+  /// Completion: hands the kernel what was armed by way of `lane`. Any thread.
+  virtual void submit(unsigned lane) noexcept { static_cast<void>(lane); }
+
+  /// Completion: submit(), and collects what `lane` has, as poll() does. Any thread.
   virtual void flush(unsigned lane, detail::task_list& ready) noexcept {
     static_cast<void>(lane), static_cast<void>(ready);
   }

@@ -25,6 +25,7 @@ class uring final : public backend {
   bool close(poll_desc& desc) noexcept override;
   void arm(detail::io_op& op, unsigned lane) noexcept override;
   void withdraw(detail::io_op& op, unsigned lane) noexcept override;
+  void submit(unsigned lane) noexcept override { lanes_[lane]->submit(); }
   void flush(unsigned lane, detail::task_list& ready) noexcept override;
   bool overdue(unsigned lane) noexcept override { return lanes_[lane]->overdue(); }
   void poll(unsigned lane, detail::task_list& ready) noexcept override;

@@ -41,12 +41,12 @@ detail::task_ctl* scheduler::find_local(processor& p) noexcept {
   const std::uint32_t tick = ++p.tick;
   // It takes a look at the clock. sysmon sees to tasks so long that eight are too many.
   if (batches_ && (tick % timer_ticks == 0 || !settings_.sysmon) && poller_backend_->overdue(p.id))
-    flush(p);
+    poller_backend_->submit(p.id);  // What it brings comes in its turn.
   if (tick % fairness_ticks == 0) {
     run_all_timers(p);
     // With a long queue a look at the network would only make it longer; it can wait a little.
     if (poller_backend_->watched() != 0 &&
-        (p.queue.size() < short_queue || tick % (patience * fairness_ticks) == 0))
+        (p.queue.size() < short_queue || tick - p.polled >= patience * fairness_ticks))
       poll_now(p);
     if (global_count_.load(std::memory_order_relaxed) != 0)
       if (detail::task_ctl* task = take_global(p, fairness_batch); task != nullptr) return task;
@@ -173,6 +173,7 @@ bool scheduler::poll_now(processor& p) noexcept {
   // kernel's lock.
   if (polling_.exchange(true, std::memory_order_acquire)) return false;
   detail::task_list came;
+  p.polled = p.tick;
   poller_backend_->poll(p.id, came);
   polling_.store(false, std::memory_order_release);
   polls_.fetch_add(1, std::memory_order_relaxed);
@@ -185,6 +186,7 @@ bool scheduler::poll_now(processor& p) noexcept {
 /// Hands in what was armed on this processor; true if that brought something to run.
 bool scheduler::flush(processor& p) noexcept {
   detail::task_list came;
+  p.polled = p.tick;
   poller_backend_->flush(p.id, came);
   if (came.empty()) return false;
   keep(p, came);

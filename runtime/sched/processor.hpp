@@ -37,6 +37,7 @@ class alignas(64) processor {
 
   // The worker that holds it.
   std::uint32_t tick = 0;
+  std::uint32_t polled = 0;  ///< The tick of the last look at the network.
   unsigned next_streak = 0;  ///< Tasks taken from the next slot in a row.
 
   // The holder; thieves by its own rules.
