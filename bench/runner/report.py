@@ -32,6 +32,11 @@ def cpu_model():
     return match[1] if match else platform.machine()
 
 
+def kernel():
+    """Its version, without what the maker of the system appends."""
+    return f'{platform.system()} {re.match(r"[0-9.]*", platform.release())[0]}'
+
+
 def compiler(build):
     """Its first line about itself, and the optimisation, as the build folder knows them."""
     def read(name):
@@ -57,12 +62,16 @@ def commit():
     return (git('rev-parse', '--short', 'HEAD') or 'unknown') + changed
 
 
-def setting(build, options):
+def machine(build):
     """Taken before anything runs, for the sake of the load average."""
     now = datetime.datetime.now().strftime('%Y-%m-%d %H:%M')
     load = ' '.join(f'{value:.2f}' for value in os.getloadavg())
     return (f'{now}, commit {commit()}, {cpu_model()}, {os.cpu_count()} CPUs, '
-            f'Linux {platform.release()}, {compiler(build)}; load average before {load}; '
+            f'{kernel()}, {compiler(build)}; load average before {load}')
+
+
+def setting(build, options):
+    return (f'{machine(build)}; '
             f'{options.rounds} rounds of {options.seconds:g} s; servers on CPU '
             f'{SERVER_CPUS[0]} (two threads: {", ".join(map(str, BOTH_CPUS))}), '
             f'client on CPU {CLIENT_CPUS[0]}.')
