@@ -8,12 +8,15 @@
 //   buf      bytes of a connection's own read buffer; 0: it borrows one of the runtime's while
 //            there is something to read, so a connection that waits holds none
 //
-// COVE_BACKEND chooses the backend; SIGTERM and SIGINT end it, with status 0.
+// COVE_BACKEND chooses the backend; where the system refuses that, status 77 and the reason. SIGTERM
+// and SIGINT end it with status 0, and `ended parks=N polls=N`: how often a worker slept, and how
+// often the network was asked.
 
 #include <cove/net.hpp>
 #include <cove/runtime.hpp>
 
 #include <charconv>
+#include <cinttypes>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -25,6 +28,8 @@
 namespace {
 
 using cove::net::tcp_stream;
+
+constexpr int status_skipped = 77;
 
 constexpr std::string_view answer =
     "HTTP/1.1 200 OK\r\n"
@@ -162,6 +167,11 @@ int main(int argc, char** argv) try {
   options.workers = number<unsigned>(argv[2]);
   if (options.workers == 0) usage();
   cove::runtime runtime(options);
+  if (const char* wanted = std::getenv("COVE_BACKEND");
+      wanted != nullptr && *wanted != '\0' && runtime.backend() != wanted) {
+    std::puts(runtime.stats().backend_reason.c_str());
+    return status_skipped;
+  }
 
   auto listener = cove::net::tcp_listener::bind(std::string("127.0.0.1:") + argv[1]);
   const unsigned taken = listener.local_address().port();
@@ -172,6 +182,8 @@ int main(int argc, char** argv) try {
 
   int signal = 0;
   sigwait(&ends, &signal);
+  const cove::runtime_stats did = runtime.stats();
+  std::printf("ended parks=%" PRIu64 " polls=%" PRIu64 "\n", did.parks, did.polls);
   return runtime.stop(std::chrono::seconds(10)) ? 0 : 1;
 } catch (const std::exception& failure) {
   std::fprintf(stderr, "cove_echo: %s\n", failure.what());

@@ -86,7 +86,8 @@ std::vector<point> measure_cove(crowd& of, effort chosen, std::string& backend) 
       false;  // It would poll for a worker that is busy for long: here that is rousing.
   cove::runtime runtime(options);
   backend = runtime.backend();
-  if (const char* wanted = std::getenv("COVE_BACKEND"); wanted != nullptr && backend != wanted)
+  if (const char* wanted = std::getenv("COVE_BACKEND");
+      wanted != nullptr && *wanted != '\0' && backend != wanted)
     throw unavailable(runtime.stats().backend_reason);
   std::vector<point> found;
   try {

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -21,8 +22,8 @@ BOTH_CPUS = CPUS[:2]
 Peer = namedtuple('Peer', 'name command environment buffer', defaults=(None,))
 
 # What the server has used: seconds of CPU between ready and end, and of all its life the seconds in
-# user mode and in both.
-Usage = namedtuple('Usage', 'cpu user total')
+# user mode and in both. `said` is what it told of itself at its end, number by name.
+Usage = namedtuple('Usage', 'cpu user total said')
 
 
 class Unavailable(Exception):
@@ -88,9 +89,11 @@ class Server:
             if pid == 0:
                 time.sleep(0.002)
         self.process.returncode = os.waitstatus_to_exitcode(status)
+        said = {name: int(number) for name, number in
+                re.findall(r'(\w+)=(\d+)', self.process.stdout.read())}
         self.process.stdout.close()
         total = used.ru_utime + used.ru_stime
-        self.usage = Usage(total - self.cpu_before, used.ru_utime, total)
+        self.usage = Usage(total - self.cpu_before, used.ru_utime, total, said)
         if failure is None and self.process.returncode != 0:
             raise Unavailable(f'{self.peer.name}: ended with status {self.process.returncode}')
 

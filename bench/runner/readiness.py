@@ -29,10 +29,11 @@ def share_of(active, watched):
     return [share for share, number in numbers.items() if number == active]
 
 
-def numbers_watched():
-    """The last one is less where the limit of descriptors does not allow two for each."""
-    most = (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100) // 200 * 100
-    return sorted({min(number, most) for number in WATCHED})
+def allowed(numbers):
+    """The last ones are less where the limit of descriptors does not allow two for each."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = 10_000 if limit == resource.RLIM_INFINITY else max((limit - 100) // 200 * 100, 10)
+    return sorted({min(number, most) for number in numbers})
 
 
 def measure_once(program, way, watched, milliseconds):
@@ -52,12 +53,12 @@ def measure_once(program, way, watched, milliseconds):
     return json.loads(done.stdout)['points']
 
 
-def measure(program, rounds, milliseconds, say):
+def measure(program, numbers, rounds, milliseconds, say):
     """The ways take turns, and who begins rotates. Whoever cannot is asked once."""
     ns = {way: {share: defaultdict(list) for share in SHARES} for way in WAYS}
     missing = {}
     for number in range(rounds):
-        for watched in numbers_watched():
+        for watched in numbers:
             say(f'round {number + 1} of {rounds}: {watched} watched')
             turn = number % len(WAYS)
             for way in WAYS[turn:] + WAYS[:turn]:
@@ -92,9 +93,8 @@ def figure(value):
     return '–' if value is None else f'{value / 1e3:,.2f}' if value < 1e5 else f'{value / 1e3:,.0f}'
 
 
-def tables(found):
+def tables(found, numbers):
     """One a share, in µs."""
-    numbers = numbers_watched()
     text = []
     for share, title in SHARES.items():
         curves = {way: dict(curve(found, way, share)) for way in WAYS}

@@ -100,6 +100,17 @@ def timed_table(results, ours):
     return table(heads, lines)
 
 
+def waking_table(results):
+    """What the servers say of themselves; whoever says nothing is left out."""
+    def figure(rounds, name):
+        value = timed.each_request(rounds, name)
+        return '–' if value is None else f'{value:.3f}'
+    lines = [[row, name, figure(rounds, 'parks'), figure(rounds, 'polls')]
+             for row, peers in results.items() for name, rounds in peers.items()
+             if timed.each_request(rounds, 'parks') is not None]
+    return table(['row', 'server', 'wake-ups a completion', 'polls a completion'], lines)
+
+
 def counts_table(calls, idle):
     """calls: row name -> peer name -> figure; idle: peer name -> figure."""
     heads = ['server'] + [f'system calls, {row}' for row in calls]
