@@ -8,9 +8,9 @@
 //   buf      bytes of a connection's own read buffer; 0: it borrows one of the runtime's while
 //            there is something to read, so a connection that waits holds none
 //
-// COVE_BACKEND chooses the backend; where the system refuses that, status 77 and the reason. SIGTERM
-// and SIGINT end it with status 0, and `ended parks=N polls=N`: how often a worker slept, and how
-// often the network was asked.
+// COVE_BACKEND chooses the backend; where the system refuses that, status 77 and the reason.
+// SIGTERM and SIGINT end it with status 0, and with `ended parks=N polls=N`: how often a worker
+// slept, and how often the network was asked.
 
 #include <cove/net.hpp>
 #include <cove/runtime.hpp>

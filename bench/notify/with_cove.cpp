@@ -31,9 +31,10 @@ struct tally {
 task<> read_for_ever(int fd, tally* shared) {
   // A local stream reads as a TCP stream does.
   cove::net::tcp_stream from(cove::detail::descriptor(fd, true));
-  std::array<std::byte, 1> byte;
+  // As with most reads there is room for more than comes, so that nobody has to ask again.
+  std::array<std::byte, 16> buffer;
   for (;;) {
-    co_await from.read_some(byte);
+    co_await from.read_some(buffer);
     shared->told();
   }
 }

@@ -9,7 +9,7 @@ Line = namedtuple('Line', 'name colour dashed points')
 Panel = namedtuple('Panel', 'title lines')
 
 WIDTH, HEIGHT = 236, 330        # Of a panel's inner part.
-LEFT, TOP, GAP, BELOW = 62, 62, 78, 78
+LEFT, TOP, GAP, BELOW = 62, 62, 112, 78
 LINE_HEIGHT = 14                # Of a name at the end of a line.
 
 STYLE = '''
@@ -21,7 +21,7 @@ STYLE = '''
 
 
 class Scale:
-    """Logarithmic, from the decade or its half below the least to that above the most."""
+    """Logarithmic, from the least value to the most."""
 
     def __init__(self, values, start, end):
         self.low = min(math.log10(value) for value in values)
@@ -56,13 +56,24 @@ def draw_line(line, x, y):
     return f'<path d="{path}" stroke="{line.colour}"{dash}/>'
 
 
+def draw_name(line, left, height, anchor):
+    # The colour stands in the style: it must win against that of all text.
+    return (f'<text x="{left:.1f}" y="{height:.1f}" text-anchor="{anchor}" '
+            f'style="fill: {line.colour}">{escape(line.name)}</text>')
+
+
 def draw_names(lines, x, y):
-    named = [line for line in lines if line.name and line.points]
-    heights = spread([y(line.points[-1][1]) for line in named], TOP, TOP + HEIGHT)
-    for line, height in zip(named, heights):
-        # The colour stands in the style: it must win against that of all text.
-        yield (f'<text x="{x(line.points[-1][0]) + 6:.1f}" y="{height + 4:.1f}" '
-               f'style="fill: {line.colour}">{escape(line.name)}</text>')
+    """Beside their ends; above it where a line ends early, for others go on there."""
+    at_edge = []
+    for line in (line for line in lines if line.name and line.points):
+        end, value = line.points[-1]
+        if x(end) < x.end - 1:
+            yield draw_name(line, x(end), y(value) - 8, 'end')
+        else:
+            at_edge.append(line)
+    heights = spread([y(line.points[-1][1]) for line in at_edge], TOP, TOP + HEIGHT)
+    for line, height in zip(at_edge, heights):
+        yield draw_name(line, x.end + 6, height + 4, 'start')
 
 
 def draw_panel(panel, left, x, y, x_ticks, y_ticks):
