@@ -9,14 +9,12 @@
 //            there is something to read, so a connection that waits holds none
 //
 // COVE_BACKEND chooses the backend; where the system refuses that, status 77 and the reason.
-// SIGTERM and SIGINT end it with status 0, and with `ended parks=N polls=N`: how often a worker
-// slept, and how often the network was asked.
+// SIGTERM and SIGINT end it, with status 0.
 
 #include <cove/net.hpp>
 #include <cove/runtime.hpp>
 
 #include <charconv>
-#include <cinttypes>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -182,8 +180,6 @@ int main(int argc, char** argv) try {
 
   int signal = 0;
   sigwait(&ends, &signal);
-  const cove::runtime_stats did = runtime.stats();
-  std::printf("ended parks=%" PRIu64 " polls=%" PRIu64 "\n", did.parks, did.polls);
   return runtime.stop(std::chrono::seconds(10)) ? 0 : 1;
 } catch (const std::exception& failure) {
   std::fprintf(stderr, "cove_echo: %s\n", failure.what());

@@ -3,7 +3,6 @@
 import glob
 import json
 import os
-import re
 import resource
 import select
 import signal
@@ -22,8 +21,8 @@ BOTH_CPUS = CPUS[:2]
 Peer = namedtuple('Peer', 'name command environment buffer', defaults=(None,))
 
 # What the server has used: seconds of CPU between ready and end, and of all its life the seconds in
-# user mode and in both. `said` is what it told of itself at its end, number by name.
-Usage = namedtuple('Usage', 'cpu user total said')
+# user mode and in both; and how often one of its threads slept and was woken.
+Usage = namedtuple('Usage', 'cpu user total wakes')
 
 
 class Unavailable(Exception):
@@ -89,11 +88,9 @@ class Server:
             if pid == 0:
                 time.sleep(0.002)
         self.process.returncode = os.waitstatus_to_exitcode(status)
-        said = {name: int(number) for name, number in
-                re.findall(r'(\w+)=(\d+)', self.process.stdout.read())}
         self.process.stdout.close()
         total = used.ru_utime + used.ru_stime
-        self.usage = Usage(total - self.cpu_before, used.ru_utime, total, said)
+        self.usage = Usage(total - self.cpu_before, used.ru_utime, total, used.ru_nvcsw)
         if failure is None and self.process.returncode != 0:
             raise Unavailable(f'{self.peer.name}: ended with status {self.process.returncode}')
 

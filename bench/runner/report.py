@@ -94,21 +94,11 @@ def timed_table(results, ours):
             lines.append([row, name, rate(timed.middle(rounds, 'per_second')), to_floor, against,
                           f'{timed.cpu_us(rounds):.3g}', f'{timed.user_us(rounds):.2g}',
                           f'{timed.middle(rounds, "p50_us"):.0f}',
-                          f'{timed.middle(rounds, "p99_us"):.0f}'])
+                          f'{timed.middle(rounds, "p99_us"):.0f}',
+                          f'{timed.wakes(rounds):.2g}'])
     heads = ['row', 'server', 'requests/s', f'to {FLOOR}', f'{ours} to it', 'CPU µs a request',
-             'user µs', 'p50 µs', 'p99 µs']
+             'user µs', 'p50 µs', 'p99 µs', 'wake-ups']
     return table(heads, lines)
-
-
-def waking_table(results):
-    """What the servers say of themselves; whoever says nothing is left out."""
-    def figure(rounds, name):
-        value = timed.each_request(rounds, name)
-        return '–' if value is None else f'{value:.3f}'
-    lines = [[row, name, figure(rounds, 'parks'), figure(rounds, 'polls')]
-             for row, peers in results.items() for name, rounds in peers.items()
-             if timed.each_request(rounds, 'parks') is not None]
-    return table(['row', 'server', 'wake-ups a completion', 'polls a completion'], lines)
 
 
 def counts_table(calls, idle):
