@@ -9,8 +9,9 @@
 //   MILLISECONDS  for each number of active descriptors; a few rounds are made in any case
 //
 // A round sends a byte to each of the active ones (one, a tenth, all), and ends when each of them
-// was told and has read its byte; all on one thread. Prints one line of JSON: the median round, in
-// ns for each that was active. Ends with status 77 and the reason where this cannot be had.
+// was told and has read its byte; all on one thread. Prints one line of JSON: processor time of
+// the median round, in ns for each that was active. Ends with status 77 and the reason where this
+// cannot be had.
 
 #include "crowd.hpp"
 #include "floors.hpp"
@@ -57,12 +58,12 @@ std::vector<notify::point> measure_floor(const char* how, notify::crowd& of,
   const auto loop = notify::make_floor(how, of);
   std::vector<notify::point> found;
   for (const std::size_t active : notify::active_numbers(of.watched().size())) {
-    notify::rounds timed(chosen);
+    notify::rounds timed(chosen, active);
     while (timed.next()) {
       of.rouse(active);
       loop->collect(active);
     }
-    found.push_back(timed.of(active));
+    found.push_back(timed.result());
   }
   return found;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -10,55 +12,68 @@ namespace notify {
 /// How long to go on.
 struct effort {
   std::chrono::milliseconds time;  ///< Until so much has passed,
-  std::size_t least = 5;           ///< but for so many rounds at least.
-  std::size_t warm_up = 2;         ///< Rounds before the first that counts.
+  std::size_t least = 5;           ///< but for so many blocks of rounds at least.
 };
 
 /// What was found for one number of active descriptors.
 struct point {
   std::size_t active;
   std::size_t rounds;
-  double ns;  ///< The median round, for each that was active.
+  double ns;  ///< A round of the median block, for each that was active.
 };
 
-/// Takes the time of rounds.
+/// Takes the time of rounds, by blocks of them: processor time of the thread, as no round ever has
+/// to wait. So it does not matter who else has the processor meanwhile; and a block is long enough
+/// for that clock, which is a system call.
 ///
-///     rounds timed(how_long);
+///     rounds timed(how_long, active);
 ///     while (timed.next()) { ... }
 class rounds {
  public:
-  explicit rounds(effort chosen) : chosen_(chosen) {}
+  rounds(effort chosen, std::size_t active)
+      : chosen_(chosen), active_(active), block_(std::max<std::size_t>(64 / active, 1)) {}
 
   /// Ends the round that runs, if there is one, and begins the next unless there were enough.
   bool next() {
-    const auto now = clock::now();
-    if (began_++ > 0) taken_.push_back(now - start_);
-    if (began_ == chosen_.warm_up + 1) {
-      taken_.clear();
-      until_ = now + chosen_.time;
+    if (left_ > 0) {
+      --left_;
+      return true;
     }
-    const bool counts = began_ > chosen_.warm_up;
-    if (counts && taken_.size() >= chosen_.least && now >= until_) return false;
-    start_ = clock::now();
+    const auto now = processor_time();
+    if (++blocks_ > warm_up) taken_.push_back(now - start_);
+    if (blocks_ == warm_up) until_ = now + chosen_.time;
+    if (taken_.size() >= chosen_.least && now >= until_) return false;
+    left_ = block_ - 1;
+    start_ = processor_time();
     return true;
   }
 
-  point of(std::size_t active) {
+  point result() {
     const auto middle = taken_.begin() + static_cast<std::ptrdiff_t>(taken_.size() / 2);
     std::nth_element(taken_.begin(), middle, taken_.end());
-    return {
-        active, taken_.size(),
-        std::chrono::duration<double, std::nano>(*middle).count() / static_cast<double>(active)};
+    const double each = std::chrono::duration<double, std::nano>(*middle).count();
+    return {active_, taken_.size() * block_, each / static_cast<double>(block_ * active_)};
   }
 
  private:
-  using clock = std::chrono::steady_clock;
+  using nanoseconds = std::chrono::nanoseconds;
+
+  static constexpr std::size_t warm_up = 2;  ///< The block that is none, and the first one.
+
+  static nanoseconds processor_time() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return std::chrono::seconds(now.tv_sec) + nanoseconds(now.tv_nsec);
+  }
 
   effort chosen_;
-  std::size_t began_ = 0;
-  clock::time_point start_;
-  clock::time_point until_;
-  std::vector<clock::duration> taken_;
+  std::size_t active_;
+  std::size_t block_;     ///< Rounds in it,
+  std::size_t left_ = 0;  ///< of which so many are still to begin.
+  std::size_t blocks_ = 0;
+  nanoseconds start_{};
+  nanoseconds until_{};
+  std::vector<nanoseconds> taken_;
 };
 
 /// One, a tenth and all of `watched`, each number once.

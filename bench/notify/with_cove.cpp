@@ -50,9 +50,9 @@ task<> run_rounds(crowd* of, effort chosen, tally* shared, std::vector<point>* f
   const std::size_t all = of->watched().size();
   co_await run_round(of, all, shared);  // All have begun when this has ended.
   for (const std::size_t active : active_numbers(all)) {
-    rounds timed(chosen);
+    rounds timed(chosen, active);
     while (timed.next()) co_await run_round(of, active, shared);
-    found->push_back(timed.of(active));
+    found->push_back(timed.result());
   }
 }
 
