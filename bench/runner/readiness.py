@@ -79,14 +79,18 @@ def curve(found, way, share):
     return [(watched, median(rounds)) for watched, rounds in sorted(found.ns[way][share].items())]
 
 
-def as_json(found):
+def as_json(setting, found):
+    """The text of all figures, a point a line."""
     points = [{'by': way.by, 'how': way.how, 'share': share, 'watched': watched,
                'ns': median(rounds), 'rounds': rounds}
               for way in WAYS for share in SHARES
               for watched, rounds in sorted(found.ns[way][share].items())]
     missing = [{'by': way.by, 'how': way.how, 'watched': watched, 'why': why}
                for (way, watched), why in found.missing.items()]
-    return {'points': points, 'missing': missing}
+    parts = [f'"setting": {json.dumps(setting)}']
+    for name, items in (('points', points), ('missing', missing)):
+        parts.append(f'"{name}": [\n' + ',\n'.join(map(json.dumps, items)) + '\n]')
+    return '{\n' + ',\n'.join(parts) + '\n}\n'
 
 
 def figure(value):
