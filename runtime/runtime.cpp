@@ -203,6 +203,8 @@ const std::string& runtime::name() const noexcept { return state_->options.name;
 
 std::string_view runtime::backend() const noexcept { return state_->scheduler.poller().name(); }
 
+std::string_view runtime::backend_reason() const noexcept { return state_->backend_reason; }
+
 runtime* runtime::current() noexcept {
   const detail::task_ctl* task = detail::current_task();
   return task != nullptr ? &task->runtime->facade : nullptr;

@@ -51,7 +51,7 @@ unsigned number(const char* text) {
 std::vector<notify::point> measure_floor(const char* how, notify::crowd& of,
                                          notify::effort chosen) {
   // In a process of one thread the kernel need not count who uses a descriptor, which makes poll
-  // and select twice as fast. A runtime has several threads, so here is another one.
+  // and select cheaper by up to a quarter. A runtime has several threads, so here is another one.
   std::thread([] {
     for (;;) ::pause();
   }).detach();

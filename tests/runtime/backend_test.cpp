@@ -66,7 +66,7 @@ void try_runtimes(std::string_view backend, int count) {
       runtime in(options_for(backend));
       in.block_on(nothing);
       std::fprintf(stderr, "got %s (%s)\n", std::string(in.backend()).c_str(),
-                   in.stats().backend_reason.c_str());
+                   std::string(in.backend_reason()).c_str());
     } catch (const cove::error& refused) {
       std::fprintf(stderr, "refused: %s\n", refused.what());
     }

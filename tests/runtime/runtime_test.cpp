@@ -212,7 +212,7 @@ TEST_CASE("COVE_BACKEND chooses the backend, and an unknown one is refused with 
     CHECK(contains(text, "this build has: epoll, io_uring, epoll-lt, poll, select"));
     auto options = plain_options();
     options.backend = "epoll";
-    CHECK(runtime(options).stats().backend_reason == "option");
+    CHECK(runtime(options).backend_reason() == "option");
   }
   {
     const variable set("COVE_BACKEND", "epoll");
@@ -225,6 +225,7 @@ TEST_CASE("COVE_BACKEND chooses the backend, and an unknown one is refused with 
     const runtime in(plain_options());
     CHECK(in.stats().backend == in.backend());
     CHECK(in.stats().backend_reason == "default");
+    CHECK(in.backend_reason() == "default");
   }
 }
 

@@ -126,6 +126,9 @@ class runtime {
   const std::string& name() const noexcept;
   /// The backend in use: "epoll" and the like, see runtime_options::backend.
   std::string_view backend() const noexcept;
+  /// Why that one: "default", "option" or "COVE_BACKEND", and what was refused. As long as the
+  /// runtime.
+  std::string_view backend_reason() const noexcept;
 
   /// The runtime of the task that runs, or nullptr.
   static runtime* current() noexcept;
