@@ -71,7 +71,7 @@ bool uring_lane::furnish(uring_record& record, io_op& op) noexcept {
   if (op.kind != io_kind::borrow) return true;
   op.size = detail::borrowed_bytes;
   op.buffer = nullptr;  // The kernel takes one of its own, when there is something to receive.
-  if (setup_.features().modern && buffers_.make()) return true;
+  if (setup_.modern() && buffers_.make()) return true;
   op.buffer = detail::borrow_buffer();
   return op.buffer != nullptr;
 }

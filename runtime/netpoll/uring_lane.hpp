@@ -63,7 +63,7 @@ class uring_lane {
 
   /// As arm(), where one request accepts many; `hand_in` if the caller's is another lane.
   void arm_accept(uring_record& record, detail::io_op& op, bool hand_in) noexcept;
-  bool takes_many() const noexcept { return setup_.features().modern; }
+  bool takes_many() const noexcept { return setup_.modern(); }
   /// False if the kernel must let it go first.
   bool close_accept(uring_record& record, poll_desc& desc) noexcept;
 

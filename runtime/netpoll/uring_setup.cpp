@@ -80,7 +80,7 @@ uring_setup::uring_setup(unsigned entries) {
   int outcome = -EINVAL;
   if (kernel >= 5019) {
     outcome = make(ring_, entries, IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG);
-    features_.cooperative = features_.modern = outcome == 0;
+    modern_ = outcome == 0;
   }
   if (outcome == -EINVAL) outcome = make(ring_, entries, 0);
   if (outcome < 0) refuse(-outcome, "io_uring_setup", remedy_for(-outcome));

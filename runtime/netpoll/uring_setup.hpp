@@ -4,15 +4,6 @@
 
 namespace cove::netpoll {
 
-/// What this backend uses of a kernel's io_uring beside the least that it needs.
-struct uring_features {
-  /// Completions wait for the submitting thread's next visit to the kernel (5.19). Without, each
-  /// one interrupts that thread.
-  bool cooperative = false;
-  /// One accept for many connections, and rings of buffers (5.19).
-  bool modern = false;
-};
-
 /// One io_uring, made with as much as the kernel gives.
 ///
 /// COVE_IO_URING_KERNEL="5.15" has it leave alone what came after that version, so that its older
@@ -26,11 +17,13 @@ class uring_setup {
   uring_setup& operator=(const uring_setup&) = delete;
 
   io_uring& ring() noexcept { return ring_; }
-  const uring_features& features() const noexcept { return features_; }
+  /// Linux 5.19 or newer: one accept for many connections, and rings of buffers. Completions wait
+  /// for the submitting thread's next visit to the kernel; older ones interrupt it each time.
+  bool modern() const noexcept { return modern_; }
 
  private:
   io_uring ring_{};
-  uring_features features_;
+  bool modern_ = false;
 };
 
 }  // namespace cove::netpoll
