@@ -1,7 +1,6 @@
 #include "netpoll/uring.hpp"
 
 #include "io_syscall.hpp"
-#include "netpoll/epoll_wait.hpp"
 #include "netpoll/make_uring.hpp"
 #include "netpoll/uring_accepts.hpp"
 #include "netpoll/uring_message.hpp"
@@ -9,9 +8,7 @@
 #include <cove/runtime/detail/assert.hpp>
 #include <cove/runtime/error.hpp>
 
-#include <sys/epoll.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 
@@ -20,17 +17,6 @@ namespace {
 
 constexpr std::int64_t patience_ns = 50'000;
 constexpr std::int64_t retry_ns = 1'000'000;
-constexpr std::uint64_t bell_number = ~std::uint64_t{0};
-
-void watch_level(int epoll, int fd, std::uint64_t number) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = number;
-  if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0) return;
-  const int why = errno;
-  ::close(epoll);
-  throw error(system_error_code(why), "epoll_ctl of a ring");
-}
 
 }  // namespace
 
@@ -41,14 +27,11 @@ uring::uring(const backend_settings& chosen) {
   for (unsigned i = 0; i < chosen.lanes; ++i)
     lanes_.push_back(std::make_unique<uring_lane>(table_, each));
   if (chosen.lanes == 1) return;
-  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
-  if (epoll_ < 0) throw error(system_error_code(errno), "epoll_create1");
-  watch_level(epoll_, bell_.fd(), bell_number);
-  for (unsigned i = 0; i < chosen.lanes; ++i) watch_level(epoll_, lanes_[i]->fd(), i);
-}
-
-uring::~uring() {
-  if (epoll_ >= 0) ::close(epoll_);
+  rings_.emplace(bell_);
+  for (unsigned i = 0; i < chosen.lanes; ++i)
+    if (const std::error_code why = rings_->control(EPOLL_CTL_ADD, lanes_[i]->fd(), EPOLLIN, i);
+        why)
+      throw error(why, "epoll_ctl of a ring");
 }
 
 std::error_code uring::open(poll_desc& desc) noexcept {
@@ -127,13 +110,10 @@ void uring::wait(std::int64_t delay_ns, detail::task_list& ready) noexcept {
 bool uring::wait_for_any(std::int64_t delay_ns) noexcept {
   for (const auto& each : lanes_)
     if (each->held_up() && (delay_ns < 0 || delay_ns > retry_ns)) delay_ns = retry_ns;
-  constexpr int most = 16;
-  epoll_event events[most];
+  epoll_instance::batch events;
   // Interrupted by what a completion has to do on this thread: that, too, is a reason to look.
-  const int count = epoll_wait_for(epoll_, events, most, delay_ns);
-  for (int i = 0; i < count; ++i)
-    if (events[i].data.u64 == bell_number) return true;
-  return false;
+  rings_->wait(events, delay_ns);
+  return events.rung;
 }
 
 std::unique_ptr<backend> make_uring(const backend_settings& chosen) {

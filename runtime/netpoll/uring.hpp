@@ -1,9 +1,11 @@
 #pragma once
 
+#include "netpoll/epoll_instance.hpp"
 #include "netpoll/pick.hpp"
 #include "netpoll/uring_lane.hpp"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace cove::netpoll {
@@ -17,7 +19,6 @@ class uring final : public backend {
  public:
   /// Throws error if the system refuses a ring.
   explicit uring(const backend_settings& chosen);
-  ~uring() override;
 
   const char* name() const noexcept override { return "io_uring"; }
   netpoll::model model() const noexcept override { return netpoll::model::completion; }
@@ -41,7 +42,7 @@ class uring final : public backend {
   uring_table table_;
   waker bell_;
   std::vector<std::unique_ptr<uring_lane>> lanes_;
-  int epoll_ = -1;  ///< With several lanes: watches them and the bell.
+  std::optional<epoll_instance> rings_;  ///< With several lanes: watches them and the bell.
   std::atomic<std::size_t> watched_{0};
 };
 
