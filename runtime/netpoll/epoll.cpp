@@ -21,8 +21,12 @@ std::error_code epoll::open(poll_desc& desc) noexcept {
   return why;
 }
 
-bool epoll::close(poll_desc&) noexcept {
+bool epoll::close(poll_desc& desc) noexcept {
   watched_.fetch_sub(1, std::memory_order_relaxed);
+  // A thread that looks for events holds each file it looks at, and whoever lets go of a socket
+  // last closes it: a port could still be taken for a moment after close() returned. Removal waits
+  // for the look. A stream holds no port that somebody could want, and does without the call.
+  if (!desc.stream) static_cast<void>(epoll_.control(EPOLL_CTL_DEL, desc.fd, 0, 0));
   return true;
 }
 

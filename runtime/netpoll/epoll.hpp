@@ -8,7 +8,7 @@
 namespace cove::netpoll {
 
 /// Edge-triggered epoll: every descriptor is registered once, for everything; an edge makes its
-/// slots ready. Closing needs no removal: generations drop what a duplicate still reports.
+/// slots ready. Closing a stream needs no removal: generations drop what a duplicate still reports.
 class epoll final : public backend {
  public:
   /// Throws error if the system gives no epoll or no eventfd.

@@ -41,7 +41,7 @@
 // Closing. The system holds on to the files of a blocked call until it returns: a connection closed
 // meanwhile would stay open, and a port bound, for as long as nothing else happens. So close()
 // rouses the waiter if its copy has the descriptor, and waits until it has come back. poll() holds
-// files, too, but for no longer than it runs.
+// files, too, for no longer than it runs: only what may hold a port waits for that, not a stream.
 //
 // Memory. open() makes room for one more line in the set and in both copies, or fails. A copy that
 // is in use cannot be moved: its spare grows instead. Nothing is allocated later.
@@ -139,7 +139,9 @@ bool line_set::close(poll_desc& desc) noexcept {
   watched_.fetch_sub(1, std::memory_order_relaxed);
   place& at = places_[desc.index];
   if (at.line != nowhere) erase(at.line);
-  if (!inside_ || at.copied != copies_) return true;
+  if (!desc.stream)
+    left_.wait(guard, [this, last = looks_] { return !looking_ || looks_ != last; });
+  if (!inside_ || places_[desc.index].copied != copies_) return true;
   changed_.wake();
   left_.wait(guard, [this, last = copies_] { return !inside_ || copies_ != last; });
   return true;
@@ -184,11 +186,17 @@ void line_set::poll(unsigned, detail::task_list& ready) noexcept {
   {
     const std::lock_guard guard(lock_);
     take(polling_);
+    ++looks_;
+    looking_ = true;
   }
   const timespec at_once{};
-  if (ask(polling_.now.lines, &at_once) <= 0) return;
-  const std::lock_guard guard(lock_);
-  deliver(polling_.now, ready);  // Not the wakers: those are for wait().
+  const int count = ask(polling_.now.lines, &at_once);
+  {
+    const std::lock_guard guard(lock_);
+    looking_ = false;
+    if (count > 0) deliver(polling_.now, ready);  // Not the wakers: those are for wait().
+  }
+  left_.notify_all();
 }
 
 void line_set::wait(std::int64_t delay_ns, detail::task_list& ready) noexcept {

@@ -88,12 +88,14 @@ class line_set : public backend {
   std::atomic<std::size_t> watched_{0};
 
   std::mutex lock_;
-  std::condition_variable left_;  ///< The thread in wait() has come back from the kernel.
+  std::condition_variable left_;  ///< The thread in wait() or poll() has left the kernel.
   // Under lock_.
   sheet all_;  ///< Begins with the lines of the two wakers.
   std::vector<place> places_;
   std::uint64_t copies_ = 0;  ///< Copies made for wait().
   bool inside_ = false;       ///< The last of them is in the kernel.
+  std::uint64_t looks_ = 0;   ///< Copies made for poll().
+  bool looking_ = false;      ///< The last of them is in the kernel.
 
   view polling_;
   view waiting_;

@@ -195,8 +195,8 @@ TEST_CASE("L14 a listener that is closed while a worker is blocked on it gives i
           CHECK(thread_waits_for(all_others_sleep));
           const std::error_code closed = co_await listener.close();
           CHECK_FALSE(closed);
-          // Without anything else happening: no blocked call may hold the socket. A look that does
-          // not wait may, for a moment; and another process may have just this port for one.
+          // Without anything else happening: no call may hold the socket. Another process may have
+          // just this port for a moment.
           cove::net::tcp_listener again;
           const auto binds = [&again, &at] {
             try {
