@@ -39,6 +39,10 @@ void check_options(const runtime_options& options) {
     throw error(std::make_error_code(std::errc::invalid_argument),
                 "runtime_options::workers = " + std::to_string(options.workers),
                 "give a number from 1 to 1024, or 0 for the machine's");
+  if (options.extra_threads > 10'000)
+    throw error(std::make_error_code(std::errc::invalid_argument),
+                "runtime_options::extra_threads = " + std::to_string(options.extra_threads),
+                "give a number up to 10000");
   if (options.tuning.ring_slots < 1 || options.tuning.ring_slots > 256)
     throw error(std::make_error_code(std::errc::invalid_argument),
                 "tuning::ring_slots = " + std::to_string(options.tuning.ring_slots),
@@ -63,7 +67,9 @@ sched::settings settings_for(const runtime_options& options, unsigned workers, b
   chosen.spin = spin;
   chosen.sysmon = options.sysmon;
   chosen.ring_slots = options.tuning.ring_slots;
+  chosen.extra_threads = options.extra_threads;
   chosen.entry_without_p = options.tuning.entry_without_p;
+  chosen.retake_at_once = options.tuning.retake_at_once;
   chosen.clock = clock;
   chosen.descriptors = &descriptors;
   return chosen;

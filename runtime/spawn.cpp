@@ -90,10 +90,10 @@ bool start_root(task_group& group, task_ctl& task) noexcept {
   runtime_state& runtime = *group.runtime;
   sched::machine* m = sched::this_machine();
   task.id = runtime.scheduler.new_task_id(m);
-  if (m != nullptr && m->current != nullptr && m->current->runtime == &runtime)
-    task.parent_id = m->current->id;
+  const task_ctl* spawner = m != nullptr ? m->current.load(std::memory_order_relaxed) : nullptr;
+  if (spawner != nullptr && spawner->runtime == &runtime) task.parent_id = spawner->id;
   if (!adopt(group, task)) return false;
-  if (m != nullptr && m->current != nullptr) inherit(task, *m->current);
+  if (spawner != nullptr) inherit(task, *spawner);
   const sched::runtime_entry entry(runtime.scheduler, m);
   if (entry.p() != nullptr) {
     sched::counters::add(entry.p()->count.spawned);
@@ -113,12 +113,21 @@ task_group& current_root_group() {
   return task->runtime->root;
 }
 
-void finish_task(task_ctl& task, sched::processor& p) noexcept {
+void finish_task(task_ctl& task, sched::processor* p) noexcept {
   task_group& group = *task.group;
   drop_bindings(task);
   if (task.failure) route_failure(task, group);
-  sched::counters::add(p.count.finished);
   runtime_state& runtime = *task.runtime;  // The task may be gone before we are done.
+  if (p != nullptr)
+    sched::counters::add(p->count.finished);
+  else
+    runtime.finished_outside.fetch_add(1, std::memory_order_relaxed);
+  const auto wake_next = [&runtime, p](task_ctl& woken) noexcept {
+    if (p != nullptr && woken.runtime == &runtime)
+      runtime.scheduler.ready_on(*p, woken, sched::placement::next);
+    else
+      make_ready(woken, true);
+  };
   task_ctl* owner = disown(group, task);
   const std::uintptr_t holder =
       task.join.exchange(task_ctl::joined_done, std::memory_order_acq_rel);
@@ -128,15 +137,9 @@ void finish_task(task_ctl& task, sched::processor& p) noexcept {
     reinterpret_cast<sched::parker*>(holder - 1)->unpark();
   } else if (holder != 0) {
     auto* joiner = reinterpret_cast<task_ctl*>(holder);
-    if (joiner->word.complete()) {
-      if (joiner->runtime == &runtime)
-        runtime.scheduler.ready_on(p, *joiner, sched::placement::next);
-      else
-        make_ready(*joiner, true);
-    }
+    if (joiner->word.complete()) wake_next(*joiner);
   }
-  if (owner != nullptr && owner->word.complete())
-    runtime.scheduler.ready_on(p, *owner, sched::placement::next);
+  if (owner != nullptr && owner->word.complete()) wake_next(*owner);
 }
 
 void drop_root(task_ctl& task) noexcept {

@@ -40,13 +40,15 @@ struct runtime_state {
 
   // Any thread.
   std::atomic<std::uint64_t> spawned_outside{0};
+  std::atomic<std::uint64_t> finished_outside{0};
 
   std::mutex drain_lock;
   std::condition_variable drained;  ///< The root group became empty.
 };
 
-/// The task has come to its end; called by the worker that ran it, outside of any coroutine.
-void finish_task(task_ctl& task, sched::processor& p) noexcept;
+/// The task has come to its end; called by the worker that ran it, outside of any coroutine. `p` is
+/// null if the worker has lost its processor meanwhile.
+void finish_task(task_ctl& task, sched::processor* p) noexcept;
 
 /// The tasks of a runtime that have not ended, one a line, indented by group.
 std::string report_tasks(runtime_state& state);

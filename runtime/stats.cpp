@@ -11,9 +11,11 @@ runtime_stats runtime::stats() const {
   all.backend_reason = state.backend_reason;
   all.workers = scheduler.settings().workers;
   all.threads = scheduler.threads();
+  all.threads_lost = scheduler.threads_lost();
+  all.hand_offs = scheduler.hand_offs();
   all.spin = scheduler.settings().spin;
   all.tasks_spawned = state.spawned_outside.load(std::memory_order_relaxed);
-  std::uint64_t finished = 0;
+  std::uint64_t finished = state.finished_outside.load(std::memory_order_relaxed);
   for (const auto& p : scheduler.processors()) {
     const auto read = [](const std::atomic<std::uint64_t>& counter) {
       return counter.load(std::memory_order_relaxed);
@@ -45,6 +47,8 @@ std::string to_string(const runtime_stats& stats) {
           " live, " + number(stats.task_runs) + " runs\n";
   text += "steals       " + number(stats.steals) + "\n";
   text += "parks        " + number(stats.parks) + ", wakes " + number(stats.wakes) + "\n";
+  text += "hand-offs    " + number(stats.hand_offs) + ", " + number(stats.threads_lost) +
+          " threads without a processor\n";
   text += "polls        " + number(stats.polls) + "\n";
   text += "timers       " + number(stats.timers) + "\n";
   text += "descriptors  " + number(stats.descriptors) + "\n";

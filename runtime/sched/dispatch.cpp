@@ -88,13 +88,15 @@ bool go_on(processor& p, task_ctl& task) noexcept {
   return true;
 }
 
-/// The one place where a coroutine is resumed.
+/// The one place where a coroutine is resumed. The thread leaves the runtime for it, so the
+/// processor may be gone when it comes back (tenure.hpp).
 void resume(machine& m, task_ctl& task) noexcept {
   task.budget = detail::ready_budget;
   task.hops = detail::hop_budget;
-  m.current = &task;
   task.waits.store(nullptr, std::memory_order_relaxed);
   std::coroutine_handle<> next = task.leaf;
+  m.current.store(&task, std::memory_order_relaxed);
+  m.presence.leave(false);
   if (!next && !(next = task.type->begin(task))) {
     m.finished = &task;
   } else {
@@ -106,7 +108,8 @@ void resume(machine& m, task_ctl& task) noexcept {
     // Only now is the task known to be still here.
     if (m.finished != nullptr) task.type->end(task);
   }
-  m.current = nullptr;
+  m.presence.enter();
+  m.current.store(nullptr, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -116,7 +119,7 @@ void dispatch(machine& m, task_ctl& task) noexcept {
   resume(m, task);
   if (task_ctl* finished = m.finished; finished != nullptr) {
     m.finished = nullptr;
-    detail::finish_task(*finished, *m.p);
+    detail::finish_task(*finished, m.p);
   }
 }
 
@@ -139,12 +142,10 @@ bool suspend(task_ctl& task, operation& op, std::coroutine_handle<> leaf) noexce
   stand_in(task, op, leaf);
   sched::scheduler& scheduler = task.runtime->scheduler;
   const sched::runtime_entry entry(scheduler);
-  if (entry.p() == nullptr || task.budget < 0) {
-    // Without a processor nothing can be armed, and a spent budget is a turn for others: the
-    // operation starts when a worker pops the task.
-    scheduler.requeue(entry.p(), task);
-    return true;
-  }
+  // Without a processor nothing can be armed, and a spent budget is a turn for others: the operation
+  // starts when a worker pops the task.
+  if (entry.p() == nullptr) return scheduler.inject(task), true;
+  if (task.budget < 0) return scheduler.give_way(*entry.p(), task), true;
   if (!sched::drive(*entry.p(), task, op)) return true;
   task.op = nullptr;
   task.waits.store(nullptr, std::memory_order_relaxed);
@@ -170,6 +171,7 @@ void suspend_yield(task_ctl& task, std::coroutine_handle<> leaf) noexcept {
   task.op = nullptr;
   sched::scheduler& scheduler = task.runtime->scheduler;
   const sched::runtime_entry entry(scheduler);
+  if (task.budget < 0 && entry.p() != nullptr) return scheduler.give_way(*entry.p(), task);
   scheduler.requeue(entry.p(), task);
 }
 
@@ -190,7 +192,7 @@ std::coroutine_handle<> bounce(task_ctl& task, std::coroutine_handle<> to) noexc
 
 task_ctl* current_task() noexcept {
   const sched::machine* m = sched::this_machine();
-  return m != nullptr ? m->current : nullptr;
+  return m != nullptr ? m->current.load(std::memory_order_relaxed) : nullptr;
 }
 
 }  // namespace cove::detail

@@ -183,6 +183,13 @@ bool scheduler::poll_now(processor& p) noexcept {
   return true;
 }
 
+void scheduler::give_way(processor& p, detail::task_ctl& task) noexcept {
+  // As in find_local(): not into a long queue.
+  if (poller_backend_->watched() != 0 && p.queue.size() < short_queue) poll_now(p);
+  run_timers(p, p);
+  push(p, task);
+}
+
 /// Hands in what was armed on this processor; true if that brought something to run.
 bool scheduler::flush(processor& p) noexcept {
   detail::task_list came;
@@ -234,36 +241,6 @@ void scheduler::push(processor& p, detail::task_ctl& task) noexcept {
     publish_global_count();
   }
   wake_one();  // They were in no queue for a moment, in which somebody may have looked for them.
-}
-
-void scheduler::share_stuck() noexcept {
-  bool stuck = false;
-  detail::task_list came;
-  for (const auto& p : processors_) {
-    const std::uint64_t runs = p->count.runs.load(std::memory_order_relaxed);
-    if (batches_ && poller_backend_->overdue(p->id)) poller_backend_->flush(p->id, came);
-    if (std::exchange(p->runs_seen, runs) != runs || p->queue.empty()) continue;
-    p->next_slot.share();
-    stuck = true;
-  }
-  if (!came.empty()) ready_all(came);
-  if (stuck) wake_one();
-}
-
-bool scheduler::network_neglected() noexcept {
-  const std::uint64_t polls = polls_.load(std::memory_order_relaxed);
-  return std::exchange(polls_seen_, polls) == polls && !waiting_.load(std::memory_order_relaxed) &&
-         (poller_backend_->watched() != 0 || earliest_timer() != timer_heap::never());
-}
-
-void scheduler::mend_neglect() noexcept {
-  if (idle_.load(std::memory_order_relaxed) != 0) return wake_one();
-  if (polling_.exchange(true, std::memory_order_acquire)) return;
-  detail::task_list came;
-  poller_backend_->poll(netpoll::no_lane, came);
-  polling_.store(false, std::memory_order_release);
-  polls_.fetch_add(1, std::memory_order_relaxed);
-  ready_all(came);
 }
 
 }  // namespace cove::sched

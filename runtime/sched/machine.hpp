@@ -2,6 +2,8 @@
 
 #include "sched/parker.hpp"
 #include "sched/processor.hpp"
+#include "sched/tenure.hpp"
+#include "sched/thread_clock.hpp"
 
 #include <coroutine>
 #include <thread>
@@ -21,22 +23,40 @@ struct machine {
   parker sleep;
   const virtual_clock* clock = nullptr;  ///< Null: time is real. Constant once it runs.
 
-  // The worker's own thread.
+  /// Set by its own thread before it first leaves the runtime.
+  thread_clock cpu;
+
+  // The worker's own thread, and sysmon by the rules of tenure.
+  tenure presence;
   processor* p = nullptr;
+
+  // The worker's own thread.
   bool spinning = false;
   std::uint32_t random;
-  detail::task_ctl* current = nullptr;   ///< The task it runs.
+  processor* last = nullptr;             ///< What it held when user code began: for the way back.
   std::coroutine_handle<> bounce;        ///< Resume this from the loop, on a fresh stack.
   detail::task_ctl* first = nullptr;     ///< Runs before anything else; see run_before().
   detail::task_ctl* finished = nullptr;  ///< The root that has just come to its end.
   std::uint64_t next_id = 0;             ///< Task ids handed out in blocks.
   std::uint64_t last_id = 0;
 
+  // The worker writes, sysmon reads.
+  std::atomic<detail::task_ctl*> current{nullptr};  ///< The task it runs.
+  std::atomic<unsigned> blocking_scopes{0};         ///< Depth of those it is in.
+
   // Set by whoever wakes it, before the parker's token.
   processor* granted = nullptr;
 
   // Under the scheduler's lock.
   machine* next_idle = nullptr;
+  bool lost = false;  ///< Its processor was taken, and it has not come for another yet.
+
+  /// Its own thread, inside of the runtime.
+  void hold(processor& which) noexcept {
+    p = &which;
+    last = &which;
+    which.holder.store(this, std::memory_order_release);  // pairs with sysmon's acquire.
+  }
 
   std::uint32_t draw() noexcept {  // xorshift32
     random ^= random << 13;

@@ -10,6 +10,8 @@
 
 namespace cove::sched {
 
+struct machine;
+
 /// Counters of one processor. Written by the worker that holds it; read by stats() at any time.
 struct counters {
   std::atomic<std::uint64_t> runs{0};
@@ -47,11 +49,19 @@ class alignas(64) processor {
   timer_heap timers;
   counters count;
 
+  /// Null while it is idle. The holder writes; sysmon reads, and asks the tenure.
+  std::atomic<machine*> holder{nullptr};
+
   // Under the scheduler's lock.
   processor* next_idle = nullptr;
 
   // Sysmon.
-  std::uint64_t runs_seen = 0;
+  struct {
+    std::uint64_t runs = 0;     ///< Tasks begun here.
+    std::int64_t since_ns = 0;  ///< When the last of them was first seen.
+    std::int64_t cpu_ns = -1;   ///< Its thread's CPU time when last asked; -1: not asked yet.
+    std::int64_t asked_ns = 0;  ///< When that was.
+  } seen;
 };
 
 }  // namespace cove::sched

@@ -7,21 +7,26 @@ namespace cove::sched {
 
 /// Every entry from user code into the runtime goes through this guard. It yields the processor of
 /// the calling worker, or null for a thread that has none: a foreign thread, a worker of another
-/// runtime, or (once workers lose their P while they block) a worker that has just lost it.
+/// runtime, or a worker that has lost it while it blocked (tenure.hpp). As long as the guard lives,
+/// nobody takes the processor away.
 ///
-/// The guard is empty until that hand-off exists; what stands already is the rule it enforces:
-/// arming and timers take a processor& and cannot be called without one. Tests make it yield null
-/// at random (tuning::entry_without_p), so the way of a task without a P is walked from the first
-/// day: through the global queue, to a worker that has one.
+/// Arming and timers take a processor& and cannot be called without one. A task without one goes
+/// through the global queue, to a worker that has one; tests make the guard yield null at random
+/// (tuning::entry_without_p).
 class runtime_entry {
  public:
   explicit runtime_entry(scheduler& s) noexcept : runtime_entry(s, this_machine()) {}
   /// For who has just asked which machine this is.
   runtime_entry(scheduler& s, machine* m) noexcept {
     if (m == nullptr || &m->owner != &s) return;
+    m_ = m;
+    before_ = m->presence.enter();
     p_ = m->p;
     if (s.settings().entry_without_p != 0 && m->draw() % s.settings().entry_without_p == 0)
       p_ = nullptr;
+  }
+  ~runtime_entry() {
+    if (m_ != nullptr) m_->presence.leave(before_);
   }
   runtime_entry(const runtime_entry&) = delete;
   runtime_entry& operator=(const runtime_entry&) = delete;
@@ -29,7 +34,9 @@ class runtime_entry {
   processor* p() const noexcept { return p_; }
 
  private:
+  machine* m_ = nullptr;
   processor* p_ = nullptr;
+  bool before_ = true;
 };
 
 }  // namespace cove::sched

@@ -12,7 +12,7 @@ scheduler::scheduler(const struct settings& chosen, std::unique_ptr<netpoll::bac
       poller_backend_(std::move(poller)),
       batches_(poller_backend_->model() == netpoll::model::completion) {
   processors_.reserve(settings_.workers);
-  machines_.reserve(settings_.workers);
+  machines_.reserve(settings_.workers + settings_.extra_threads);
   for (unsigned i = 0; i < settings_.workers; ++i) {
     processors_.push_back(std::make_unique<processor>(i, settings_.sysmon));
     processors_.back()->queue.set_limit(settings_.ring_slots);
@@ -106,12 +106,20 @@ unsigned scheduler::threads() noexcept {
   return static_cast<unsigned>(machines_.size());
 }
 
+unsigned scheduler::threads_lost() noexcept {
+  const std::lock_guard guard(lock_);
+  return static_cast<unsigned>(lost_);
+}
+
 void scheduler::run_worker(machine& m) noexcept {
   set_this_machine(&m);
+  m.cpu = thread_clock::of_this_thread();
   while (detail::task_ctl* task =
              m.first != nullptr ? std::exchange(m.first, nullptr) : find_work(m)) {
     counters::add(m.p->count.runs);
     dispatch(m, *task);
+    // The processor was taken after run_before() had made plans for it.
+    if (m.p == nullptr && m.first != nullptr) inject(*std::exchange(m.first, nullptr));
   }
   set_this_machine(nullptr);
 }

@@ -56,6 +56,11 @@
 // long lately it wakes somebody to take that; if they are short, as a rule, it will be back before
 // anybody could be there, and sysmon sees to the exception (seat_policy.hpp).
 //
+// A worker that blocks in user code loses its processor to another one (tenure.hpp, oversee.cpp).
+// It is then a thread too many, and when it comes back sleeps like the others. It leaves the poller's
+// seat to those who have just used a processor: with all of them busy, each event would wake it for
+// nothing.
+//
 // The network is polled by a worker that goes idle (one waits in the kernel for all, without a
 // processor), every 61 ticks by a busy worker, and by sysmon when nobody did for 10 ms. Nothing is
 // correct only thanks to sysmon.
@@ -71,7 +76,9 @@ struct settings {
   bool spin = true;  ///< Poll for a bounded time before the last worker sleeps.
   bool sysmon = true;
   unsigned ring_slots = 256;
+  unsigned extra_threads = 256;                ///< Beyond one for each processor, for hand-offs.
   unsigned entry_without_p = 0;                ///< Tests: 1 in n entries yields no processor.
+  bool retake_at_once = false;                 ///< Tests: sysmon takes each processor it can.
   virtual_clock* clock = nullptr;              ///< Null: time is real.
   netpoll::desc_table* descriptors = nullptr;  ///< Virtual time: whose traffic comes first.
 };
@@ -95,6 +102,9 @@ class scheduler {
   void ready_on(processor& p, detail::task_ctl& task, placement where) noexcept;
   /// Any thread: the same for a list, behind what is there.
   void ready_all(detail::task_list& tasks) noexcept;
+  /// The task that runs has spent its budget: it goes behind all that is runnable here, the network
+  /// included.
+  void give_way(processor& p, detail::task_ctl& task) noexcept;
   /// The task that runs gives way: it goes behind all that is runnable here.
   void requeue(processor* p, detail::task_ctl& task) noexcept;
   /// Any thread: through the global queue, for a task that needs a worker with a processor.
@@ -109,9 +119,10 @@ class scheduler {
   /// Ends the workers. All tasks have ended.
   void shut_down() noexcept;
 
-  /// sysmon: lets others have what lies behind a task that ran on since the last call, and hands
-  /// in what was armed before it.
-  void share_stuck() noexcept;
+  /// sysmon, oversee.cpp: takes processors from threads that block, lets others have what lies
+  /// behind a long task, and hands in what was armed before it. True if some thread is in a section
+  /// that it said would block.
+  bool oversee() noexcept;
   /// sysmon: since the last call nobody polled, nobody waits in the poller, and there is something
   /// to wait for.
   bool network_neglected() noexcept;
@@ -129,6 +140,11 @@ class scheduler {
   std::vector<std::unique_ptr<processor>>& processors() noexcept { return processors_; }
   std::uint64_t polls() const noexcept { return polls_.load(std::memory_order_relaxed); }
   unsigned threads() noexcept;
+  /// Threads without a processor of their own, by no choice of theirs.
+  unsigned threads_lost() noexcept;
+  std::uint64_t hand_offs() const noexcept { return hand_offs_.load(std::memory_order_relaxed); }
+  /// A worker in user code is about to block: somebody else may have its processor at once.
+  void hand_on_mine(machine& m) noexcept;
   std::size_t queued_globally() const noexcept {
     return global_count_.load(std::memory_order_relaxed);
   }
@@ -155,14 +171,25 @@ class scheduler {
   void keep(processor& p, detail::task_list& tasks) noexcept;
   void push(processor& p, detail::task_ctl& task) noexcept;
 
+  // oversee.cpp: a worker that blocks loses its processor.
+  enum class verdict : std::uint8_t { wait, blocked, computes };
+  verdict judge(processor& p, const machine& m, bool scoped, std::int64_t now) noexcept;
+  bool worth_handing_on(processor& p, std::int64_t now) noexcept;
+  bool hand_on(processor& p, machine& m) noexcept;
+  void give_up(processor& p, machine& m) noexcept;  // Under lock_.
+  bool anybody_for_a_processor() noexcept;
+
   // sleep.cpp: into sleep and out of it.
   bool sleep(machine& m) noexcept;
   bool wait_for_network(machine& m) noexcept;
   std::int64_t wait_in_kernel(detail::task_list& came) noexcept;
   void wake_one() noexcept;
   void start_machine(processor* p, bool spinning);
-  void release_idle(processor& p) noexcept;  // Under lock_.
-  processor* take_idle() noexcept;           // Under lock_.
+  // Under lock_.
+  bool may_start_machine(std::size_t lost) const noexcept;
+  void release_idle(processor& p) noexcept;
+  processor* take_idle(processor* wanted = nullptr) noexcept;
+  bool take_idle(machine& m) noexcept;
   std::int64_t earliest_timer() noexcept;
 
   // virtual_clock.cpp: the poller's seat under virtual time.
@@ -181,6 +208,7 @@ class scheduler {
   std::atomic<unsigned> spinning_{0};  ///< Workers that look for work.
   std::atomic<std::size_t> global_count_{0};
   std::atomic<std::uint64_t> polls_{0};
+  std::atomic<std::uint64_t> hand_offs_{0};
   std::atomic<std::uint64_t> next_task_id_{1};
   std::atomic<bool> polling_{false};  ///< Somebody is in a non-blocking poll.
   std::atomic<bool> waiting_{false};  ///< Somebody is the poller; changed under lock_.
@@ -200,6 +228,7 @@ class scheduler {
   processor* idle_processors_ = nullptr;
   machine* idle_machines_ = nullptr;
   std::vector<std::unique_ptr<machine>> machines_;
+  std::size_t lost_ = 0;  ///< Machines that are in user code without a processor.
   bool need_search_ = false;
   bool sysmon_asleep_ = false;
 

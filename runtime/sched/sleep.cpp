@@ -2,22 +2,25 @@
 
 #include "clock.hpp"
 
+#include <utility>
+
 // Into sleep and out of it: the right-hand sides of both protocols at the head of scheduler.hpp.
 
 namespace cove::sched {
 
-/// The worker found nothing. Comes back with a processor and perhaps something to run, or gives
-/// false when the scheduler ends.
+/// The worker found nothing, or has lost its processor. Comes back with a processor and perhaps
+/// something to run, or gives false when the scheduler ends.
 bool scheduler::sleep(machine& m) noexcept {
   const bool was_spinning = m.spinning;
-  if (m.p != nullptr) {
-    {
-      const std::lock_guard guard(lock_);
-      if (exit_.load(std::memory_order_relaxed)) return false;
+  {
+    const std::lock_guard guard(lock_);
+    if (exit_.load(std::memory_order_relaxed)) return false;
+    if (m.p != nullptr) {
       if (!global_.empty()) return true;  // The caller looks again and takes it.
       release_idle(*m.p);
+      m.p = nullptr;
     }
-    m.p = nullptr;
+    if (std::exchange(m.lost, false)) --lost_;
   }
   if (was_spinning) {
     m.spinning = false;
@@ -26,17 +29,16 @@ bool scheduler::sleep(machine& m) noexcept {
   std::atomic_thread_fence(std::memory_order_seq_cst);  // seq_cst: "stop looking", step 2.
   if (any_work()) {
     const std::lock_guard guard(lock_);
-    m.p = take_idle();
-    if (m.p != nullptr) return start_spinning(m), true;
+    if (take_idle(m)) return start_spinning(m), true;
   }
   std::unique_lock guard(lock_);
   if (exit_.load(std::memory_order_relaxed)) return false;
   if (need_search_) {
     need_search_ = false;
-    m.p = take_idle();
-    if (m.p != nullptr) return start_spinning(m), true;
+    if (take_idle(m)) return start_spinning(m), true;
   }
-  if (!waiting_.load(std::memory_order_relaxed)) {
+  // One that came back to find all processors in use leaves the seat to whoever holds one of them.
+  if (!waiting_.load(std::memory_order_relaxed) && idle_processors_ != nullptr) {
     waiting_.store(true, std::memory_order_relaxed);
     seat_wanted_.store(false, std::memory_order_relaxed);
     guard.unlock();
@@ -47,7 +49,7 @@ bool scheduler::sleep(machine& m) noexcept {
   guard.unlock();
   m.sleep.park();
   if (exit_.load(std::memory_order_relaxed)) return false;
-  m.p = m.granted;  // The parker's token ordered these behind the waker.
+  m.hold(*m.granted);  // The parker's token ordered these behind the waker.
   m.spinning = true;
   counters::add(m.p->count.parks);
   return true;
@@ -102,8 +104,7 @@ bool scheduler::wait_for_network(machine& m) noexcept {
   std::unique_lock guard(lock_);
   waiting_.store(false, std::memory_order_relaxed);
   if (exit_.load(std::memory_order_relaxed) && came.empty()) return false;
-  m.p = take_idle();
-  if (m.p == nullptr) {
+  if (!take_idle(m)) {
     // Every processor is busy: their workers will come past the global queue.
     while (detail::task_ctl* task = came.pop()) global_.push(*task);
     publish_global_count();
@@ -148,7 +149,7 @@ void scheduler::wake_one() noexcept {
     spinning_.fetch_sub(1, std::memory_order_seq_cst);  // seq_cst: the poller will look.
     guard.unlock();
     poller_backend_->wake();
-  } else if (machines_.size() < processors_.size()) {
+  } else if (may_start_machine(lost_)) {
     processor* p = take_idle();
     try {
       start_machine(p, true);
@@ -166,11 +167,17 @@ void scheduler::wake_one() noexcept {
 void scheduler::start_machine(processor* p, bool spinning) {
   auto started = std::make_unique<machine>(*this, static_cast<std::uint32_t>(machines_.size()));
   machine& m = *started;
-  m.p = p;
+  if (p != nullptr) m.hold(*p);
   m.clock = settings_.clock;
   m.spinning = spinning;
   m.thread = std::thread([this, &m] { run_worker(m); });
-  machines_.push_back(std::move(started));  // There is room: one for each processor.
+  machines_.push_back(std::move(started));  // There is room for all.
+}
+
+/// One for each processor, beside the `lost` ones that have none.
+bool scheduler::may_start_machine(std::size_t lost) const noexcept {
+  return machines_.size() - lost < processors_.size() &&
+         machines_.size() < processors_.size() + settings_.extra_threads;
 }
 
 void scheduler::timer_moved_earlier(std::int64_t when_ns) noexcept {
@@ -188,21 +195,33 @@ std::int64_t scheduler::earliest_timer() noexcept {
 }
 
 void scheduler::release_idle(processor& p) noexcept {
+  p.holder.store(nullptr, std::memory_order_relaxed);
   p.next_idle = idle_processors_;
   idle_processors_ = &p;
   idle_.fetch_add(1, std::memory_order_seq_cst);  // seq_cst: "stop looking", step 1.
 }
 
-processor* scheduler::take_idle() noexcept {
-  processor* p = idle_processors_;
+/// The one that was released last, as its cache is warm, or `wanted` if that is idle.
+processor* scheduler::take_idle(processor* wanted) noexcept {
+  processor** link = &idle_processors_;
+  while (*link != nullptr && *link != wanted) link = &(*link)->next_idle;
+  if (*link == nullptr) link = &idle_processors_;
+  processor* p = *link;
   if (p == nullptr) return nullptr;
-  idle_processors_ = p->next_idle;
+  *link = p->next_idle;
   idle_.fetch_sub(1, std::memory_order_seq_cst);  // seq_cst: see release_idle().
   if (sysmon_asleep_) {
     sysmon_asleep_ = false;
     sysmon_sleep_.unpark();
   }
   return p;
+}
+
+/// For `m`, the one that it had before if it may be.
+bool scheduler::take_idle(machine& m) noexcept {
+  processor* p = take_idle(m.last);
+  if (p != nullptr) m.hold(*p);
+  return p != nullptr;
 }
 
 bool scheduler::sysmon_may_sleep() noexcept {

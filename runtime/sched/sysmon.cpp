@@ -4,8 +4,10 @@ namespace cove::sched {
 namespace {
 
 constexpr std::int64_t look_every_ns = 5'000'000;
-constexpr unsigned looks_without_poll = 2;
-constexpr unsigned idle_looks_before_sleep = 20;
+/// While some thread is in a section that it said would block.
+constexpr std::int64_t look_closely_ns = 1'000'000;
+constexpr std::int64_t neglected_after_ns = 10'000'000;
+constexpr std::int64_t sleep_after_ns = 100'000'000;
 
 }  // namespace
 
@@ -19,23 +21,26 @@ sysmon::~sysmon() {
 
 void sysmon::run() noexcept {
   parker& sleep = scheduler_.sysmon_parker();
-  unsigned idle_looks = 0;
-  unsigned neglected_looks = 0;
+  const bool hurries = scheduler_.settings().retake_at_once;
+  std::int64_t look_after_ns = look_every_ns;
+  std::int64_t idle_ns = 0;
+  std::int64_t neglected_ns = 0;
   while (!stop_.load(std::memory_order_relaxed)) {
-    sleep.park_for(look_every_ns);
+    if (!hurries) sleep.park_for(look_after_ns);
     // The token may have been that of the end: once taken, nobody wakes this thread again.
     if (stop_.load(std::memory_order_relaxed)) return;
     if (scheduler_.all_idle()) {
-      if (++idle_looks < idle_looks_before_sleep || !scheduler_.sysmon_may_sleep()) continue;
+      idle_ns += look_after_ns;
+      if (idle_ns < sleep_after_ns || !scheduler_.sysmon_may_sleep()) continue;
       sleep.park();
-      idle_looks = neglected_looks = 0;
+      idle_ns = neglected_ns = 0;
       continue;
     }
-    idle_looks = 0;
-    scheduler_.share_stuck();
-    neglected_looks = scheduler_.network_neglected() ? neglected_looks + 1 : 0;
-    if (neglected_looks < looks_without_poll) continue;
-    neglected_looks = 0;
+    idle_ns = 0;
+    look_after_ns = scheduler_.oversee() ? look_closely_ns : look_every_ns;
+    neglected_ns = scheduler_.network_neglected() ? neglected_ns + look_after_ns : 0;
+    if (neglected_ns < neglected_after_ns) continue;
+    neglected_ns = 0;
     scheduler_.mend_neglect();
   }
 }

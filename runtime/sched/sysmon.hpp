@@ -4,10 +4,10 @@
 
 namespace cove::sched {
 
-/// The thread that watches over a scheduler without a processor of its own: it polls the network
-/// when no worker did for 10 ms, because all of them are busy in user code. It looks every 5 ms;
-/// once everything has been idle for a while it sleeps until there is work again. (Go's sysmon
-/// looks every 20 us at first, for the sake of threads that block; that comes with the hand-off.)
+/// The thread that watches over a scheduler without a processor of its own: it takes processors
+/// from threads that block (oversee.cpp), and polls the network when no worker did for 10 ms,
+/// because all of them are busy in user code. It looks every 5 ms, every millisecond while somebody
+/// is in a blocking_scope; once everything has been idle for a while it sleeps until there is work.
 class sysmon {
  public:
   explicit sysmon(scheduler& watched);

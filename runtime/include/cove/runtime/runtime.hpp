@@ -27,8 +27,12 @@ struct runtime_options {
   /// Poll for at most 50 µs before the last worker sleeps, while traffic is live. Has no effect
   /// where this process may use one CPU only.
   bool spin = true;
-  /// The thread that polls the network when all workers are busy in user code.
+  /// The thread that watches over the workers: it takes the processor of one that blocks for
+  /// another, and polls the network when all of them are busy in user code.
   bool sysmon = true;
+  /// Threads that may be started beyond one for each worker, in place of those that block. They stay
+  /// until the runtime ends.
+  unsigned extra_threads = 256;
   /// Called instead of std::terminate when an exception leaves a task of spawn_detached. Must not
   /// throw.
   void (*on_detached_failure)(std::exception_ptr failure) noexcept = nullptr;
@@ -37,6 +41,7 @@ struct runtime_options {
   struct tuning {
     unsigned ring_slots = 256;     ///< 1..256: tasks a worker's queue holds.
     unsigned entry_without_p = 0;  ///< One in n entries into the runtime finds no processor.
+    bool retake_at_once = false;   ///< sysmon takes each processor it can, without a pause.
   } tuning;
 };
 
@@ -45,9 +50,11 @@ struct runtime_options {
 struct runtime_stats {
   std::string name;
   std::string backend;
-  std::string backend_reason;  ///< "default", "option" or "COVE_BACKEND", and what was refused.
-  unsigned workers = 0;        ///< Processors: tasks that can run at once.
-  unsigned threads = 0;        ///< Worker threads started so far.
+  std::string backend_reason;   ///< "default", "option" or "COVE_BACKEND", and what was refused.
+  unsigned workers = 0;         ///< Processors: tasks that can run at once.
+  unsigned threads = 0;         ///< Worker threads started so far.
+  unsigned threads_lost = 0;    ///< Those of them that block, or did, and have no processor.
+  std::uint64_t hand_offs = 0;  ///< Processors taken from threads that blocked.
   bool spin = false;
   std::uint64_t tasks_spawned = 0;
   std::uint64_t tasks_live = 0;
