@@ -25,7 +25,8 @@ constexpr std::size_t global_batch_max = 128;
 
 detail::task_ctl* scheduler::find_work(machine& m) noexcept {
   for (;;) {
-    if (m.p == nullptr && !sleep(m)) return nullptr;
+    while (m.p == nullptr)
+      if (!sleep(m)) return nullptr;
     if (exit_.load(std::memory_order_relaxed)) return nullptr;
     detail::task_ctl* task = find_local(*m.p);
     if (task == nullptr) task = find_elsewhere(m);
@@ -80,9 +81,9 @@ detail::task_ctl* scheduler::take_in_turn(processor& p) noexcept {
 
 detail::task_ctl* scheduler::find_elsewhere(machine& m) noexcept {
   const auto total = static_cast<unsigned>(processors_.size());
-  if (total == 1) return nullptr;
-  // What was armed here goes out before this processor is anybody's; with one alone, the poller
-  // hands it in as it goes to wait.
+  if (total == 1 && alone()) return nullptr;
+  // What was armed here goes out before this processor is anybody's; a thread that is alone hands
+  // it in as it goes to wait.
   if (batches_ && flush(*m.p)) return take_in_turn(*m.p);
   // Timers first, of idle processors above all: theirs nobody else looks after, and the poller
   // comes back because of them.

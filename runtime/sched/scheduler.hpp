@@ -171,6 +171,10 @@ class scheduler {
   void keep(processor& p, detail::task_list& tasks) noexcept;
   void push(processor& p, detail::task_ctl& task) noexcept;
 
+  /// For who holds a processor: is there no other worker? Another one starts only once somebody has
+  /// taken this processor, or before it was taken from an idle one, and both of that the holder sees.
+  bool alone() const noexcept { return started_.load(std::memory_order_relaxed) <= 1; }
+
   // oversee.cpp: a worker that blocks loses its processor.
   enum class verdict : std::uint8_t { wait, blocked, computes };
   verdict judge(processor& p, const machine& m, bool scoped, std::int64_t now) noexcept;
@@ -209,6 +213,7 @@ class scheduler {
   std::atomic<std::size_t> global_count_{0};
   std::atomic<std::uint64_t> polls_{0};
   std::atomic<std::uint64_t> hand_offs_{0};
+  std::atomic<unsigned> started_{0};  ///< Machines; changed under lock_.
   std::atomic<std::uint64_t> next_task_id_{1};
   std::atomic<bool> polling_{false};  ///< Somebody is in a non-blocking poll.
   std::atomic<bool> waiting_{false};  ///< Somebody is the poller; changed under lock_.

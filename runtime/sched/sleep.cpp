@@ -172,6 +172,7 @@ void scheduler::start_machine(processor* p, bool spinning) {
   m.spinning = spinning;
   m.thread = std::thread([this, &m] { run_worker(m); });
   machines_.push_back(std::move(started));  // There is room for all.
+  started_.store(static_cast<unsigned>(machines_.size()), std::memory_order_relaxed);
 }
 
 /// One for each processor, beside the `lost` ones that have none.
@@ -181,7 +182,7 @@ bool scheduler::may_start_machine(std::size_t lost) const noexcept {
 }
 
 void scheduler::timer_moved_earlier(std::int64_t when_ns) noexcept {
-  if (processors_.size() == 1) return;  // Its only worker is awake: it is setting the timer.
+  if (alone()) return;  // Nobody else can be in the poller.
   // seq_cst fence: the timer was stored before; pairs with wait_for_network().
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (when_ns < poll_until_.load(std::memory_order_relaxed)) poller_backend_->wake();

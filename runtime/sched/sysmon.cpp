@@ -26,7 +26,10 @@ void sysmon::run() noexcept {
   std::int64_t idle_ns = 0;
   std::int64_t neglected_ns = 0;
   while (!stop_.load(std::memory_order_relaxed)) {
-    if (!hurries) sleep.park_for(look_after_ns);
+    if (hurries)
+      std::this_thread::yield();
+    else
+      sleep.park_for(look_after_ns);
     // The token may have been that of the end: once taken, nobody wakes this thread again.
     if (stop_.load(std::memory_order_relaxed)) return;
     if (scheduler_.all_idle()) {
