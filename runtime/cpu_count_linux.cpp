@@ -1,12 +1,15 @@
 #include "cpu_count.hpp"
 
+#include "cpu_limit.hpp"
+
 #include <sched.h>
 
+#include <algorithm>
 #include <thread>
 
 namespace cove::detail {
 
-unsigned usable_cpus() noexcept {
+unsigned affine_cpus() noexcept {
   cpu_set_t mask;
   CPU_ZERO(&mask);
   // A machine with more CPUs than the fixed mask holds makes the call fail; then all of them count.
@@ -15,5 +18,7 @@ unsigned usable_cpus() noexcept {
   const unsigned all = std::thread::hardware_concurrency();
   return all != 0 ? all : 1;
 }
+
+unsigned usable_cpus(cpu_limit& limit) noexcept { return std::min(affine_cpus(), limit.read()); }
 
 }  // namespace cove::detail

@@ -2,6 +2,7 @@
 
 #include <cove/runtime/detail/log.hpp>
 #include "cpu_count.hpp"
+#include "cpu_limit.hpp"
 #include "descriptor.hpp"
 #include "netpoll/pick.hpp"
 #include "state.hpp"
@@ -119,7 +120,8 @@ runtime::runtime(runtime_options options) : runtime(std::move(options), nullptr)
 runtime::runtime(runtime_options options, sched::virtual_clock* clock) {
   check_options(options);
   unsigned workers = options.workers != 0 ? options.workers : read_workers_variable();
-  if (workers == 0) workers = detail::usable_cpus();
+  detail::cpu_limit limit;
+  if (workers == 0) workers = detail::usable_cpus(limit);
   std::string backend = options.backend;
   std::string reason = "option";
   if (const char* asked = std::getenv("COVE_BACKEND");
@@ -130,7 +132,7 @@ runtime::runtime(runtime_options options, sched::virtual_clock* clock) {
     reason = "default";
   }
   if (options.name.empty()) options.name = next_name();
-  const bool spin = options.spin && detail::usable_cpus() >= 2;
+  const bool spin = options.spin && detail::affine_cpus() >= 2;
   state_ = new detail::runtime_state(*this, std::move(options), workers, spin, std::move(backend),
                                      std::move(reason), clock);
 }

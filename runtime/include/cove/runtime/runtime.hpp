@@ -16,7 +16,9 @@ class virtual_clock;
 
 /// How a runtime is built. What is left alone is chosen for the machine.
 struct runtime_options {
-  /// Worker threads that run tasks at once. 0: COVE_WORKERS, else the CPUs this process may use.
+  /// Worker threads that run tasks at once. 0: COVE_WORKERS, else the CPUs this process may use: as
+  /// many as its affinity mask has, but no more than it gets time for by the CPU quotas of its
+  /// cgroups, rounded up (a container's limit of 2.5 CPUs: three workers).
   unsigned workers = 0;
   /// How the network is waited for: "epoll", "io_uring", "epoll-lt", "poll" or "select". Empty:
   /// COVE_BACKEND, else the platform's default, which is epoll. If the system refuses it, the
