@@ -132,7 +132,8 @@ runtime::runtime(runtime_options options, sched::virtual_clock* clock) {
     reason = "default";
   }
   if (options.name.empty()) options.name = next_name();
-  const bool spin = options.spin && detail::affine_cpus() >= 2;
+  // A quota would have to pay for what spins.
+  const bool spin = options.spin && detail::affine_cpus() >= 2 && limit.read() == limit.none;
   state_ = new detail::runtime_state(*this, std::move(options), workers, spin, std::move(backend),
                                      std::move(reason), clock);
 }

@@ -329,3 +329,16 @@ TEST_CASE("a runtime takes one worker where the quota is less than a CPU, unless
   });
   CHECK(told == 3);
 }
+
+TEST_CASE("a runtime that has a CPU quota does not spin") {
+  const real_cgroup cgroup;
+  // More than any machine has, so that only the spinning can differ.
+  if (!cgroup.limit_to("1000000000", "100000")) return;
+  const bool spins = cove::runtime().stats().spin;
+  CHECK(spins == (affine_cpus() >= 2 && cpu_limit().read() == none));
+  const int spins_under_quota = in_child([&] {
+    if (!join(cgroup.inner())) return -1;
+    return cove::runtime().stats().spin ? 1 : 0;
+  });
+  CHECK(spins_under_quota == 0);
+}
