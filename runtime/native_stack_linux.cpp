@@ -1,5 +1,6 @@
 #include "native_stack.hpp"
 
+#include "answer_slot.hpp"
 #include "sched/parker.hpp"
 
 #include <cove/runtime/error.hpp>
@@ -9,7 +10,6 @@
 #include <unistd.h>
 #include <unwind.h>
 
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <mutex>
@@ -22,26 +22,18 @@
 //
 // The thread may answer late: it does not get a CPU, it blocks the signal, or the kernel is in the
 // middle of something. So who asks waits for a limit only, and a late answer must do no harm. What
-// a signal does belongs to the whole process, and so does the one place for answers: it is
-// constant-initialised and never gone, and who asks takes turns under `captors`.
+// a signal does belongs to the whole process, and so does the slot for answers: it is
+// constant-initialised and never gone, and who asks takes turns under `askers`.
 //
-//   word   generation << 2 | phase
-//
-//   idle -> wanted     captor: a new generation; the word is the token that the signal carries
-//   wanted -> filling  handler, if the token is the word: it alone writes `stack`
-//   filling -> done    handler: `stack` is whole
-//   wanted -> idle     captor: at its limit, or the signal could not be sent
-//   done -> wanted     the next captor
-//
-//   a. The handler comes after the limit: its token is an old one, and it touches nothing.
-//   b. The limit passes in `filling`: the captor leaves with an error. The place is the handler's
-//      until it is done; until then nobody else is asked.
-//   c. The bell of an answer in b. may ring for a later captor, who looks at the word and waits on.
+//   asker    1. ask() gives a token; it goes to the thread as the signal's value
+//   handler  2. claim(token): refused if it comes too late; else writes the stack, finish()
+//            3. rings the bell. A later asker may hear it: it looks at the slot, and waits on
+//   asker    4. settle(token), when the answer is there or the limit has passed
 //
 // A real-time signal that nobody handles ends the process, and a thread that blocks it keeps it
-// until it is unblocked, or hands it to the program that it execs. So none of ours is left behind:
-// at each limit and before the signal is given back it is ignored for a moment, by which the system
-// drops what it holds of it for every thread. While it is pending there is one at most.
+// until it unblocks it, or hands it to the program that it execs. So an unanswered one is not left
+// behind: after 4 the signal is ignored for a moment, by which the system drops it, whichever
+// thread has it. None is pending while nobody waits, so that it can be given back at any time.
 //
 // In the handler: _Unwind_Backtrace, with which libgcc takes no lock since glibc 2.35; before, the
 // dynamic linker's, which a thread that is interrupted in dlopen() has itself. It is called once
@@ -52,29 +44,19 @@ namespace {
 
 extern "C" void cove_on_stack_signal(int number, siginfo_t* info, void* context);
 
-enum phase : std::uint32_t { idle, wanted, filling, done };
-constexpr std::uint32_t phase_mask = 3;
-constexpr std::uint32_t next_generation = phase_mask + 1;
-
-constexpr std::uint32_t in_phase(std::uint32_t word, phase in) noexcept {
-  return (word & ~phase_mask) | in;
-}
-
-struct answers {
-  std::mutex captors;
+struct registry {
+  std::mutex askers;
 
   // Under the lock.
   unsigned users = 0;
   int number = 0;
   struct sigaction before{};
 
-  std::atomic<std::uint32_t> word{idle};
-  native_stack stack;  ///< Written by the handler in `filling`, read by the captor in `done`.
-  sched::parker bell;  ///< The captor sleeps here, the handler wakes it.
+  answer_slot slot;
+  sched::parker bell;  ///< The asker sleeps here.
 };
 
-constinit answers all;
-static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+constinit registry all;
 
 struct walk {
   native_stack& stack;
@@ -104,16 +86,11 @@ void walk_this_thread(native_stack& stack) noexcept {
 }
 
 extern "C" void cove_on_stack_signal(int /*number*/, siginfo_t* info, void* /*context*/) {
-  if (info->si_code != SI_QUEUE || info->si_pid != ::getpid()) return;
-  const std::uint32_t token =
-      in_phase(static_cast<std::uint32_t>(info->si_value.sival_int), wanted);
-  std::uint32_t word = token;
   const int interrupted = errno;
-  // acquire: pairs with the release of `wanted`; whoever read the stack before is through with it.
-  if (all.word.compare_exchange_strong(word, in_phase(token, filling), std::memory_order_acquire)) {
-    walk_this_thread(all.stack);
-    // release: pairs with the captor's acquire, this one's or, in case b., the next one's.
-    all.word.store(in_phase(token, done), std::memory_order_release);
+  const auto token = static_cast<std::uint32_t>(info->si_value.sival_int);
+  if (all.slot.claim(token)) {
+    walk_this_thread(all.slot.stack);
+    all.slot.finish(token);
     all.bell.unpark();
   }
   errno = interrupted;
@@ -133,10 +110,13 @@ void handle() noexcept {
   ::sigaction(all.number, &ours, nullptr);
 }
 
+/// The system forgets signals that come to be ignored, also those that a thread blocks.
 void drop_pending() noexcept {
+  if (!is_ours()) return;
   struct sigaction ignored{};
   ignored.sa_handler = SIG_IGN;
   ::sigaction(all.number, &ignored, nullptr);
+  handle();
 }
 
 /// 0: there is none.
@@ -161,11 +141,10 @@ std::error_code send(int thread, std::uint32_t token) noexcept {
   return system_error_code(errno);
 }
 
-/// Captor: until the answer to `token` is whole, or the limit passed.
 void wait_for_answer(std::uint32_t token, std::int64_t limit_ns) noexcept {
   using clock = std::chrono::steady_clock;
   const auto end = clock::now() + std::chrono::nanoseconds(limit_ns);
-  while (all.word.load(std::memory_order_relaxed) != in_phase(token, done)) {
+  while (!all.slot.is_answered(token)) {
     const std::int64_t left = std::chrono::nanoseconds(end - clock::now()).count();
     if (left <= 0) return;
     all.bell.park_for(left);
@@ -177,7 +156,7 @@ void wait_for_answer(std::uint32_t token, std::int64_t limit_ns) noexcept {
 int this_thread_number() noexcept { return static_cast<int>(::syscall(SYS_gettid)); }
 
 native_stack_signal::native_stack_signal() {
-  const std::lock_guard turn(all.captors);
+  const std::lock_guard turn(all.askers);
   if (all.users == 0) {
     all.number = find_free_signal();
     if (all.number == 0)
@@ -192,43 +171,30 @@ native_stack_signal::native_stack_signal() {
 }
 
 native_stack_signal::~native_stack_signal() {
-  const std::lock_guard turn(all.captors);
-  if (--all.users != 0 || !is_ours()) return;
-  drop_pending();
-  ::sigaction(all.number, &all.before, nullptr);
+  const std::lock_guard turn(all.askers);
+  if (--all.users == 0 && is_ours()) ::sigaction(all.number, &all.before, nullptr);
 }
 
 int native_stack_signal::number() const noexcept {
-  const std::lock_guard turn(all.captors);
+  const std::lock_guard turn(all.askers);
   return all.number;
 }
 
 std::error_code native_stack_signal::capture(int thread, std::int64_t limit_ns,
                                              native_stack& into) noexcept {
-  const std::lock_guard turn(all.captors);
-  // acquire: pairs with the release of a handler that was done after its limit.
-  const std::uint32_t before = all.word.load(std::memory_order_acquire);
-  if ((before & phase_mask) == filling)
-    return std::make_error_code(std::errc::device_or_resource_busy);
+  const std::lock_guard turn(all.askers);
   if (!is_ours()) return std::make_error_code(std::errc::operation_not_permitted);
-  std::uint32_t word = in_phase(before + next_generation, wanted);
-  const std::uint32_t token = word;
-  all.word.store(token, std::memory_order_release);  // Pairs with the handler's acquire.
+  const std::uint32_t token = all.slot.ask();
+  if (token == 0) return std::make_error_code(std::errc::device_or_resource_busy);
   const std::error_code not_sent = send(thread, token);
   if (!not_sent) wait_for_answer(token, limit_ns);
-  // Still `wanted`: nothing was handed over. Else acquire: pairs with the handler's release, before
-  // which it wrote the stack.
-  if (all.word.compare_exchange_strong(word, in_phase(token, idle), std::memory_order_relaxed,
-                                       std::memory_order_acquire)) {
-    if (not_sent) return not_sent;
-    if (is_ours()) {
-      drop_pending();
-      handle();
-    }
-  } else if (word == in_phase(token, done)) {
-    into = all.stack;
+  const answer_slot::outcome outcome = all.slot.settle(token);
+  if (not_sent) return not_sent;
+  if (outcome == answer_slot::outcome::answered) {
+    into = all.slot.stack;
     return {};
   }
+  if (outcome == answer_slot::outcome::not_answered) drop_pending();
   return std::make_error_code(std::errc::timed_out);
 }
 
