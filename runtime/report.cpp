@@ -61,9 +61,12 @@ std::string describe_exception(const std::exception_ptr& failure) {
 }
 
 std::string describe_task(const task_ctl& task) {
-  std::string text = std::to_string(task.id) + " \"";
-  const char* name = task.name.load(std::memory_order_relaxed);
-  const std::source_location place = task.place.load(std::memory_order_relaxed);
+  return describe_task(task.id, task.name.load(std::memory_order_relaxed),
+                       task.place.load(std::memory_order_relaxed));
+}
+
+std::string describe_task(std::uint64_t id, const char* name, const std::source_location& place) {
+  std::string text = std::to_string(id) + " \"";
   text += name != nullptr ? std::string(name) : short_name(place.function_name());
   text += "\" (" + place_text(place) + ")";
   return text;

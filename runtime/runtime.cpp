@@ -62,7 +62,8 @@ namespace detail {
 namespace {
 
 sched::settings settings_for(const runtime_options& options, unsigned workers, bool spin,
-                             sched::virtual_clock* clock, netpoll::desc_table& descriptors) {
+                             sched::virtual_clock* clock, netpoll::desc_table& descriptors,
+                             stall_watch& stalls) {
   sched::settings chosen;
   chosen.workers = workers;
   chosen.spin = spin;
@@ -73,6 +74,11 @@ sched::settings settings_for(const runtime_options& options, unsigned workers, b
   chosen.retake_at_once = options.tuning.retake_at_once;
   chosen.clock = clock;
   chosen.descriptors = &descriptors;
+  chosen.stall_after_ns = detail::saturated_ns(options.stall_after);
+  chosen.stalled_context = &stalls;
+  chosen.stalled = [](void* context, const sched::stall& what) noexcept {
+    static_cast<stall_watch*>(context)->tell(what);
+  };
   return chosen;
 }
 
@@ -86,7 +92,8 @@ runtime_state::runtime_state(runtime& owner, runtime_options chosen, unsigned wo
       backend_reason(std::move(reason)),
       table(new netpoll::desc_table(options.name)),
       descriptors(*table),
-      scheduler(settings_for(options, workers, spin, clock, descriptors),
+      stalls(options),
+      scheduler(settings_for(options, workers, spin, clock, descriptors, stalls),
                 netpoll::make_backend(
                     backend_name,
                     {descriptors, workers, options.sysmon, detail::give_back, detail::make_ready},

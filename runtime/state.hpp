@@ -3,6 +3,7 @@
 #include "netpoll/desc_table.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/sysmon.hpp"
+#include "stall.hpp"
 
 #include <cove/runtime/runtime.hpp>
 
@@ -31,6 +32,7 @@ struct runtime_state {
   /// Outlives the runtime while handles do.
   const std::unique_ptr<netpoll::desc_table, retire_table> table;
   netpoll::desc_table& descriptors;
+  stall_watch stalls;
   sched::scheduler scheduler;
   const netpoll::model model;  ///< The backend's.
   std::optional<sched::sysmon> sysmon;
@@ -53,7 +55,9 @@ void finish_task(task_ctl& task, sched::processor* p) noexcept;
 /// The tasks of a runtime that have not ended, one a line, indented by group.
 std::string report_tasks(runtime_state& state);
 
-/// `17 "session" (echo.cpp:12)`: how logs and reports name a task.
+/// `17 "session" (echo.cpp:12)`: how logs and reports name a task. `name`: null if it has none but
+/// its coroutine's, which `place` says.
 std::string describe_task(const task_ctl& task);
+std::string describe_task(std::uint64_t id, const char* name, const std::source_location& place);
 
 }  // namespace cove::detail

@@ -96,6 +96,7 @@ void resume(machine& m, task_ctl& task) noexcept {
   task.waits.store(nullptr, std::memory_order_relaxed);
   std::coroutine_handle<> next = task.leaf;
   m.current.store(&task, std::memory_order_relaxed);
+  counters::add(m.turns);
   m.presence.leave(false);
   if (!next && !(next = task.type->begin(task))) {
     m.finished = &task;
@@ -144,9 +145,18 @@ bool suspend(task_ctl& task, operation& op, std::coroutine_handle<> leaf) noexce
   const sched::runtime_entry entry(scheduler);
   // Without a processor nothing can be armed, and a spent budget is a turn for others: the operation
   // starts when a worker pops the task.
-  if (entry.p() == nullptr) return scheduler.inject(task), true;
-  if (task.budget < 0) return scheduler.give_way(*entry.p(), task), true;
-  if (!sched::drive(*entry.p(), task, op)) return true;
+  if (entry.p() == nullptr || task.budget < 0) {
+    entry.forget_task();
+    if (entry.p() == nullptr)
+      scheduler.inject(task);
+    else
+      scheduler.give_way(*entry.p(), task);
+    return true;
+  }
+  if (!sched::drive(*entry.p(), task, op)) {
+    entry.forget_task();
+    return true;
+  }
   task.op = nullptr;
   task.waits.store(nullptr, std::memory_order_relaxed);
   task.word.end_operation();
@@ -161,6 +171,7 @@ bool run_before(task_ctl& first, task_ctl& task, operation& op,
       !entry.p()->queue.take_next_if(first))
     return false;
   stand_in(task, op, leaf);
+  entry.forget_task();
   m->first = &first;
   static_cast<void>(entry.p()->queue.push_next(&task));  // It is empty: `first` was there.
   return true;
@@ -171,6 +182,7 @@ void suspend_yield(task_ctl& task, std::coroutine_handle<> leaf) noexcept {
   task.op = nullptr;
   sched::scheduler& scheduler = task.runtime->scheduler;
   const sched::runtime_entry entry(scheduler);
+  entry.forget_task();
   if (task.budget < 0 && entry.p() != nullptr) return scheduler.give_way(*entry.p(), task);
   scheduler.requeue(entry.p(), task);
 }

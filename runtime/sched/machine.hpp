@@ -23,8 +23,9 @@ struct machine {
   parker sleep;
   const virtual_clock* clock = nullptr;  ///< Null: time is real. Constant once it runs.
 
-  /// Set by its own thread before it first leaves the runtime.
+  // Set by its own thread before it first leaves the runtime.
   thread_clock cpu;
+  int system_number = 0;  ///< The system's.
 
   // The worker's own thread, and sysmon by the rules of tenure.
   tenure presence;
@@ -41,8 +42,10 @@ struct machine {
   std::uint64_t last_id = 0;
 
   // The worker writes, sysmon reads.
-  std::atomic<detail::task_ctl*> current{nullptr};  ///< The task it runs.
-  std::atomic<unsigned> blocking_scopes{0};         ///< Depth of those it is in.
+  std::atomic<std::uint64_t> turns{0};  ///< Times that it went into user code.
+  /// The task it runs. Null before it gives the task away: sysmon may ask it for its name.
+  std::atomic<detail::task_ctl*> current{nullptr};
+  std::atomic<unsigned> blocking_scopes{0};  ///< Depth of those it is in.
 
   // Set by whoever wakes it, before the parker's token.
   processor* granted = nullptr;
@@ -50,6 +53,17 @@ struct machine {
   // Under the scheduler's lock.
   machine* next_idle = nullptr;
   bool lost = false;  ///< Its processor was taken, and it has not come for another yet.
+
+  // Sysmon: what it saw when it last looked.
+  struct {
+    processor* p = nullptr;
+    std::uint64_t turns = 0;
+    std::int64_t since_ns = 0;  ///< When it first saw this turn.
+    std::int64_t cpu_ns = -1;   ///< The thread's CPU time when last asked; -1: not asked yet.
+    std::int64_t asked_ns = 0;  ///< When that was.
+    bool blocks = false;        ///< What came of it.
+    bool told = false;          ///< The stall was reported.
+  } seen;
 
   /// Its own thread, inside of the runtime.
   void hold(processor& which) noexcept {

@@ -35,61 +35,92 @@ constexpr std::int64_t blocked_share = 8;
 
 /// True if some thread is in a section that it said would block.
 bool scheduler::oversee() noexcept {
-  const std::int64_t now = detail::now_ns();
-  unsigned stuck = 0;
-  bool annotated = false;
-  bool share = false;
-  bool retaken = false;
-  processor* computing = nullptr;
+  survey now;
+  now.ns = detail::now_ns();
+  // acquire: the machines that this counts are in the vector, which has room for all of them.
+  const unsigned count = started_.load(std::memory_order_acquire);
+  machine* const* machines = overseen(count);
+  for (unsigned i = 0; i < count; ++i) machines[i]->seen.p = nullptr;
   detail::task_list came;
-  for (const auto& each : processors_) {
-    processor& p = *each;
-    if (batches_ && poller_backend_->overdue(p.id)) poller_backend_->flush(p.id, came);
-    machine* m = p.holder.load(std::memory_order_acquire);
-    const std::uint64_t runs = p.count.runs.load(std::memory_order_relaxed);
-    const bool scoped = m != nullptr && m->blocking_scopes.load(std::memory_order_relaxed) != 0;
-    annotated = annotated || scoped;
-    const bool same = std::exchange(p.seen.runs, runs) == runs || settings_.retake_at_once;
-    if (m == nullptr || !same) {
-      p.seen.since_ns = now;
-      p.seen.cpu_ns = -1;
-      continue;
-    }
-    if (!p.queue.empty()) {
-      p.next_slot.share();
-      share = true;
-    }
-    // acquire in inside(): what the thread wrote of itself before it began.
-    if (m->presence.inside()) continue;
-    switch (judge(p, *m, scoped, now)) {
-      case verdict::wait: break;
-      case verdict::blocked:
-        ++stuck;
-        if (worth_handing_on(p, now)) retaken = hand_on(p, *m) || retaken;
-        break;
-      case verdict::computes:
-        ++stuck;
-        if (computing == nullptr && worth_handing_on(p, now)) computing = &p;
-        break;
-    }
+  for (const auto& p : processors_) {
+    if (batches_ && poller_backend_->overdue(p->id)) poller_backend_->flush(p->id, came);
+    if (machine* m = p->holder.load(std::memory_order_acquire); m != nullptr) m->seen.p = p.get();
   }
   if (!came.empty()) ready_all(came);
-  if (share) wake_one();
-  if (!retaken && computing != nullptr && stuck == processors_.size())
-    if (machine* m = computing->holder.load(std::memory_order_acquire); m != nullptr)
-      hand_on(*computing, *m);
-  return annotated;
+  unsettled_ = false;
+  for (unsigned i = 0; i < count; ++i) look_at(*machines[i], now);
+  if (now.share) wake_one();
+  if (!now.retaken && now.computing != nullptr && now.stuck == processors_.size())
+    hand_on(*now.computing->seen.p, *now.computing);
+  // Last, as it may take a while.
+  if (unsettled_)
+    for (unsigned i = 0; i < count; ++i) tell_stall(*machines[i], now.ns);
+  return now.annotated;
 }
 
-/// Of a processor that is still with the task of the last look.
-scheduler::verdict scheduler::judge(processor& p, const machine& m, bool scoped,
-                                    std::int64_t now) noexcept {
+void scheduler::look_at(machine& m, survey& now) noexcept {
+  const bool scoped = m.blocking_scopes.load(std::memory_order_relaxed) != 0;
+  now.annotated = now.annotated || scoped;
+  const std::uint64_t turns = m.turns.load(std::memory_order_relaxed);
+  if (std::exchange(m.seen.turns, turns) != turns) {
+    m.seen.since_ns = now.ns;
+    m.seen.cpu_ns = -1;
+    m.seen.told = false;
+    if (!settings_.retake_at_once) return;
+  }
+  processor* p = m.seen.p;
+  if (p != nullptr && !p->queue.empty()) {
+    p->next_slot.share();
+    now.share = true;
+  }
+  // acquire in inside(): what the thread wrote of itself before it left.
+  if (m.presence.inside()) return;
+  const verdict found = judge(m, scoped, now.ns);
+  if (found != verdict::wait) m.seen.blocks = found == verdict::blocked;
+  if (p != nullptr && found != verdict::wait) {
+    ++now.stuck;
+    const bool worth_it = worth_handing_on(*p, now.ns);
+    if (worth_it && found == verdict::blocked)
+      now.retaken = hand_on(*p, m) || now.retaken;
+    else if (worth_it && now.computing == nullptr)
+      now.computing = &m;
+  }
+  if (settings_.stall_after_ns <= 0 || m.seen.told) return;
+  unsettled_ = true;
+}
+
+/// Of a thread that is still with the task of the last look.
+scheduler::verdict scheduler::judge(machine& m, bool scoped, std::int64_t now) noexcept {
   if (scoped || settings_.retake_at_once) return verdict::blocked;
   const std::int64_t cpu = m.cpu.ns();
-  const std::int64_t before = std::exchange(p.seen.cpu_ns, cpu);
-  const std::int64_t asked = std::exchange(p.seen.asked_ns, now);
-  if (now - p.seen.since_ns < blocked_after_ns || before < 0) return verdict::wait;
+  const std::int64_t before = std::exchange(m.seen.cpu_ns, cpu);
+  const std::int64_t asked = std::exchange(m.seen.asked_ns, now);
+  if (now - m.seen.since_ns < blocked_after_ns || before < 0) return verdict::wait;
   return cpu - before < (now - asked) / blocked_share ? verdict::blocked : verdict::computes;
+}
+
+void scheduler::tell_stall(machine& m, std::int64_t now) noexcept {
+  if (m.seen.told || now - m.seen.since_ns < settings_.stall_after_ns || m.presence.inside())
+    return;
+  m.seen.told = true;
+  stall what;
+  what.thread = m.system_number;
+  what.ns = now - m.seen.since_ns;
+  what.blocks = m.seen.blocks;
+  bool found = false;
+  m.presence.hold_still([&] {
+    const detail::task_ctl* task = m.current.load(std::memory_order_relaxed);
+    if (task == nullptr || m.turns.load(std::memory_order_relaxed) != m.seen.turns) return;
+    what.task = task->id;
+    what.name = task->name.load(std::memory_order_relaxed);
+    what.place = task->place.load(std::memory_order_relaxed);
+    what.spawner = task->parent_id;
+    what.handed_on = m.p == nullptr;
+    found = true;
+  });
+  if (!found) return;
+  stalls_.fetch_add(1, std::memory_order_relaxed);
+  settings_.stalled(settings_.stalled_context, what);
 }
 
 bool scheduler::worth_handing_on(processor& p, std::int64_t now) noexcept {
@@ -110,6 +141,7 @@ bool scheduler::hand_on(processor& p, machine& m) noexcept {
     give_up(p, m);
   });
   if (!taken) return false;
+  if (batches_) poller_backend_->submit(p.id);
   wake_one();
   return true;
 }
@@ -128,6 +160,7 @@ void scheduler::hand_on_mine(machine& m) noexcept {
 
 /// Under lock_. The thread goes on in user code, without its processor.
 void scheduler::give_up(processor& p, machine& m) noexcept {
+  p.next_slot.share();  // Nobody is about to run what lies there any more.
   ++lost_;
   m.lost = true;
   release_idle(p);
@@ -139,6 +172,12 @@ bool scheduler::anybody_for_a_processor() noexcept {
   const std::lock_guard guard(lock_);
   return idle_machines_ != nullptr || waiting_.load(std::memory_order_relaxed) ||
          may_start_machine(lost_ + 1);
+}
+
+/// The machines that are there; more may be added meanwhile, none go and none move.
+machine* const* scheduler::overseen(unsigned count) noexcept {
+  for (auto i = overseen_.size(); i < count; ++i) overseen_.push_back(machines_[i].get());
+  return overseen_.data();
 }
 
 bool scheduler::network_neglected() noexcept {

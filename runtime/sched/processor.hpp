@@ -54,14 +54,6 @@ class alignas(64) processor {
 
   // Under the scheduler's lock.
   processor* next_idle = nullptr;
-
-  // Sysmon.
-  struct {
-    std::uint64_t runs = 0;     ///< Tasks begun here.
-    std::int64_t since_ns = 0;  ///< When the last of them was first seen.
-    std::int64_t cpu_ns = -1;   ///< Its thread's CPU time when last asked; -1: not asked yet.
-    std::int64_t asked_ns = 0;  ///< When that was.
-  } seen;
 };
 
 }  // namespace cove::sched

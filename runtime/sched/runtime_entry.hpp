@@ -3,6 +3,8 @@
 #include "sched/machine.hpp"
 #include "sched/scheduler.hpp"
 
+#include <cove/runtime/detail/assert.hpp>
+
 namespace cove::sched {
 
 /// Every entry from user code into the runtime goes through this guard. It yields the processor of
@@ -32,6 +34,15 @@ class runtime_entry {
   runtime_entry& operator=(const runtime_entry&) = delete;
 
   processor* p() const noexcept { return p_; }
+
+  /// The worker gives its task away. While this guard lives nobody asks after it, and later nobody
+  /// may.
+  void forget_task() const noexcept {
+    if (m_ == nullptr) return;
+    COVE_CHECK(m_->blocking_scopes.load(std::memory_order_relaxed) == 0,
+               "a task suspends inside of a blocking_scope");
+    m_->current.store(nullptr, std::memory_order_relaxed);
+  }
 
  private:
   machine* m_ = nullptr;

@@ -1,5 +1,6 @@
 #include "sched/scheduler.hpp"
 
+#include "native_stack.hpp"
 #include "sched/dispatch.hpp"
 #include "sched/runtime_entry.hpp"
 
@@ -13,6 +14,7 @@ scheduler::scheduler(const struct settings& chosen, std::unique_ptr<netpoll::bac
       batches_(poller_backend_->model() == netpoll::model::completion) {
   processors_.reserve(settings_.workers);
   machines_.reserve(settings_.workers + settings_.extra_threads);
+  overseen_.reserve(settings_.workers + settings_.extra_threads);
   for (unsigned i = 0; i < settings_.workers; ++i) {
     processors_.push_back(std::make_unique<processor>(i, settings_.sysmon));
     processors_.back()->queue.set_limit(settings_.ring_slots);
@@ -114,6 +116,7 @@ unsigned scheduler::threads_lost() noexcept {
 void scheduler::run_worker(machine& m) noexcept {
   set_this_machine(&m);
   m.cpu = thread_clock::of_this_thread();
+  m.system_number = detail::this_thread_number();
   while (detail::task_ctl* task =
              m.first != nullptr ? std::exchange(m.first, nullptr) : find_work(m)) {
     counters::add(m.p->count.runs);

@@ -7,6 +7,7 @@
 #include "sched/processor.hpp"
 #include "sched/seat_policy.hpp"
 #include "sched/spin_policy.hpp"
+#include "sched/stall.hpp"
 #include "sched/virtual_clock.hpp"
 
 #include <atomic>
@@ -81,6 +82,9 @@ struct settings {
   bool retake_at_once = false;                 ///< Tests: sysmon takes each processor it can.
   virtual_clock* clock = nullptr;              ///< Null: time is real.
   netpoll::desc_table* descriptors = nullptr;  ///< Virtual time: whose traffic comes first.
+  std::int64_t stall_after_ns = 0;             ///< 0: stalls are not looked for.
+  void (*stalled)(void* context, const stall& what) noexcept = nullptr;  ///< Called by sysmon.
+  void* stalled_context = nullptr;
 };
 
 /// Where a task that may go on is put.
@@ -123,6 +127,8 @@ class scheduler {
   /// behind a long task, and hands in what was armed before it. True if some thread is in a section
   /// that it said would block.
   bool oversee() noexcept;
+  /// sysmon: is some thread in user code, in which a stall may yet be found?
+  bool unsettled() const noexcept { return unsettled_; }
   /// sysmon: since the last call nobody polled, nobody waits in the poller, and there is something
   /// to wait for.
   bool network_neglected() noexcept;
@@ -142,6 +148,7 @@ class scheduler {
   unsigned threads() noexcept;
   /// Threads without a processor of their own, by no choice of theirs.
   unsigned threads_lost() noexcept;
+  std::uint64_t stalls() const noexcept { return stalls_.load(std::memory_order_relaxed); }
   std::uint64_t hand_offs() const noexcept { return hand_offs_.load(std::memory_order_relaxed); }
   /// A worker in user code is about to block: somebody else may have its processor at once.
   void hand_on_mine(machine& m) noexcept;
@@ -177,7 +184,18 @@ class scheduler {
 
   // oversee.cpp: a worker that blocks loses its processor.
   enum class verdict : std::uint8_t { wait, blocked, computes };
-  verdict judge(processor& p, const machine& m, bool scoped, std::int64_t now) noexcept;
+  struct survey {
+    std::int64_t ns = 0;
+    unsigned stuck = 0;  ///< Processors whose task has not changed for long.
+    bool annotated = false;
+    bool share = false;
+    bool retaken = false;
+    machine* computing = nullptr;  ///< One that has such a processor and uses it.
+  };
+  machine* const* overseen(unsigned count) noexcept;
+  void look_at(machine& m, survey& now) noexcept;
+  verdict judge(machine& m, bool scoped, std::int64_t now) noexcept;
+  void tell_stall(machine& m, std::int64_t now) noexcept;
   bool worth_handing_on(processor& p, std::int64_t now) noexcept;
   bool hand_on(processor& p, machine& m) noexcept;
   void give_up(processor& p, machine& m) noexcept;  // Under lock_.
@@ -213,6 +231,7 @@ class scheduler {
   std::atomic<std::size_t> global_count_{0};
   std::atomic<std::uint64_t> polls_{0};
   std::atomic<std::uint64_t> hand_offs_{0};
+  std::atomic<std::uint64_t> stalls_{0};
   std::atomic<unsigned> started_{0};  ///< Machines; changed under lock_.
   std::atomic<std::uint64_t> next_task_id_{1};
   std::atomic<bool> polling_{false};  ///< Somebody is in a non-blocking poll.
@@ -242,7 +261,10 @@ class scheduler {
   seat_policy seat_;
 
   parker sysmon_sleep_;
-  std::uint64_t polls_seen_ = 0;  ///< sysmon only.
+  // sysmon.
+  std::uint64_t polls_seen_ = 0;
+  std::vector<machine*> overseen_;  ///< As machines_, which it may not read without the lock.
+  bool unsettled_ = false;
 };
 
 }  // namespace cove::sched

@@ -32,7 +32,7 @@ void sysmon::run() noexcept {
       sleep.park_for(look_after_ns);
     // The token may have been that of the end: once taken, nobody wakes this thread again.
     if (stop_.load(std::memory_order_relaxed)) return;
-    if (scheduler_.all_idle()) {
+    if (scheduler_.all_idle() && !scheduler_.unsettled()) {
       idle_ns += look_after_ns;
       if (idle_ns < sleep_after_ns || !scheduler_.sysmon_may_sleep()) continue;
       sleep.park();

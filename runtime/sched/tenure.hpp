@@ -73,31 +73,46 @@ class basic_tenure {
   template <class Then>
   bool take(processor*& held, processor& wanted, Then then) noexcept {
     const detail::spin_guard guard(lock_);
-    asked_.fetch_or(taking, std::memory_order_relaxed);
-    bool fenced = true;
-    if (asked_.load(std::memory_order_relaxed) == taking)
-      fenced = Fence::heavy();
-    else
-      std::atomic_thread_fence(std::memory_order_seq_cst);
-    // acquire: pairs with leave().
-    if (!fenced || inside_.load(std::memory_order_acquire) || held != &wanted) {
-      asked_.fetch_and(~taking, std::memory_order_relaxed);
-      return false;
-    }
+    if (!shut_out() || held != &wanted) return ask_no_more(), false;
     held = nullptr;
     then();
     return true;
+  }
+
+  /// sysmon: calls `look` if the worker is in user code, and keeps it from coming in meanwhile: what
+  /// it has published of its task stays.
+  template <class Look>
+  bool hold_still(Look look) noexcept {
+    const detail::spin_guard guard(lock_);
+    const bool was_asked = (asked_.load(std::memory_order_relaxed) & taking) != 0;
+    const bool out = shut_out();
+    if (out) look();
+    if (!was_asked) ask_no_more();
+    return out;
   }
 
  private:
   static constexpr std::uint32_t taking = 1;
   static constexpr std::uint32_t no_heavy_fence = 2;
 
+  /// Steps 1 to 3, under the lock: true if the worker is in user code.
+  bool shut_out() noexcept {
+    asked_.fetch_or(taking, std::memory_order_relaxed);
+    bool fenced = true;
+    if (asked_.load(std::memory_order_relaxed) == taking)
+      fenced = Fence::heavy();
+    else
+      std::atomic_thread_fence(std::memory_order_seq_cst);  // seq_cst: the heavy one's stand-in.
+    // acquire: pairs with leave().
+    return fenced && !inside_.load(std::memory_order_acquire);
+  }
+  void ask_no_more() noexcept { asked_.fetch_and(~taking, std::memory_order_relaxed); }
+
   [[gnu::noinline]] void look() noexcept {
-    std::atomic_thread_fence(std::memory_order_seq_cst);  // For want of a heavy one.
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // seq_cst: for want of a heavy one.
     if ((asked_.load(std::memory_order_relaxed) & taking) == 0) return;
     const detail::spin_guard guard(lock_);
-    asked_.fetch_and(~taking, std::memory_order_relaxed);
+    ask_no_more();
   }
 
   atomic<bool> inside_{true};

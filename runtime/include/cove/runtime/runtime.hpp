@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cove/runtime/spawn.hpp>
+#include <cove/runtime/stall.hpp>
 #include <cove/runtime/time.hpp>
 
 #include <string>
@@ -35,6 +36,18 @@ struct runtime_options {
   /// Threads that may be started beyond one for each worker, in place of those that block. They stay
   /// until the runtime ends.
   unsigned extra_threads = 256;
+  /// A task that keeps its thread for longer than this without giving way is reported: see
+  /// stall_report. 0: none is. Needs sysmon.
+  std::chrono::milliseconds stall_after{100};
+  /// Called for each stall, by sysmon, after the processors of threads that block were handed on.
+  /// Must neither throw nor take long.
+  void (*on_stall)(const stall_report& what, void* context) noexcept = nullptr;
+  void* stall_context = nullptr;  ///< For on_stall.
+  /// Stalls are reported with the thread's stack. The first real-time signal that the program does
+  /// not use is sent to the thread for it, which ends some system calls early, with EINTR: poll,
+  /// epoll_wait, nanosleep; signal(7) lists them. `addr2line -Cfie MODULE 0xOFFSET` says more of
+  /// each line.
+  bool stall_stacks = false;
   /// Called instead of std::terminate when an exception leaves a task of spawn_detached. Must not
   /// throw.
   void (*on_detached_failure)(std::exception_ptr failure) noexcept = nullptr;
@@ -57,6 +70,7 @@ struct runtime_stats {
   unsigned threads = 0;         ///< Worker threads started so far.
   unsigned threads_lost = 0;    ///< Those of them that block, or did, and have no processor.
   std::uint64_t hand_offs = 0;  ///< Processors taken from threads that blocked.
+  std::uint64_t stalls = 0;     ///< Tasks that kept their thread for too long; see stall_report.
   bool spin = false;
   std::uint64_t tasks_spawned = 0;
   std::uint64_t tasks_live = 0;

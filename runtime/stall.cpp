@@ -1,0 +1,72 @@
+#include <cove/runtime/stall.hpp>
+
+#include <cove/runtime/detail/log.hpp>
+#include "clock.hpp"
+#include "stall.hpp"
+#include "state.hpp"
+
+#include <utility>
+
+namespace cove {
+
+std::string to_string(const stall_report& report) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(report.lasted).count();
+  std::string text = "task " + report.task;
+  if (report.spawner != 0) text += ", spawned by task " + std::to_string(report.spawner) + ",";
+  text += " has kept thread " + std::to_string(report.thread) + " for " + std::to_string(ms) +
+          " ms without giving way: ";
+  text += report.blocked ? "it blocks" : "it computes";
+  text += report.handed_on ? "; another thread runs what waited behind it" : "";
+  text += report.blocked ? " (await blocking(f), or announce it by a blocking_scope)"
+                         : " (await this_task::maybe_yield() now and then, or blocking(f))";
+  if (!report.stack.empty()) text += "\n" + report.stack;
+  return text;
+}
+
+namespace detail {
+namespace {
+
+constexpr std::int64_t entry_every_ns = 1'000'000'000;
+constexpr std::int64_t answer_within_ns = 20'000'000;
+
+}  // namespace
+
+stall_watch::stall_watch(const runtime_options& options) : options_(options) {
+  if (options.stall_stacks) signal_.emplace();
+}
+
+void stall_watch::tell(const sched::stall& seen) noexcept {
+  try {
+    stall_report report;
+    report.task_id = seen.task;
+    report.task = describe_task(seen.task, seen.name, seen.place);
+    report.spawner = seen.spawner;
+    report.thread = seen.thread;
+    report.lasted = std::chrono::nanoseconds(seen.ns);
+    report.blocked = seen.blocks;
+    report.handed_on = seen.handed_on;
+    native_stack stack;
+    if (signal_ && !signal_->capture(seen.thread, answer_within_ns, stack))
+      report.stack = describe(stack);
+    write(report);
+    if (options_.on_stall != nullptr) options_.on_stall(report, options_.stall_context);
+  } catch (const std::bad_alloc&) {
+    // The counters have it.
+  }
+}
+
+void stall_watch::write(const stall_report& report) {
+  const std::int64_t now = now_ns();
+  if (now < next_entry_ns_) {
+    ++unsaid_;
+    return;
+  }
+  next_entry_ns_ = now + entry_every_ns;
+  std::string text = to_string(report);
+  if (const unsigned others = std::exchange(unsaid_, 0); others != 0)
+    text += "; " + std::to_string(others) + " other stalls since the last entry";
+  log(log_level::warning, text);
+}
+
+}  // namespace detail
+}  // namespace cove

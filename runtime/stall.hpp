@@ -1,0 +1,30 @@
+#pragma once
+
+#include "native_stack.hpp"
+#include "sched/stall.hpp"
+
+#include <cove/runtime/runtime.hpp>
+
+#include <cstdint>
+#include <optional>
+
+namespace cove::detail {
+
+/// Tells log and program of stalls. Called by sysmon only.
+class stall_watch {
+ public:
+  /// Throws error if stacks are asked for, and every real-time signal is in use.
+  explicit stall_watch(const runtime_options& options);
+
+  void tell(const sched::stall& seen) noexcept;
+
+ private:
+  void write(const stall_report& report);
+
+  const runtime_options& options_;
+  std::optional<native_stack_signal> signal_;
+  std::int64_t next_entry_ns_ = 0;
+  unsigned unsaid_ = 0;  ///< Stalls since the last entry that got none.
+};
+
+}  // namespace cove::detail

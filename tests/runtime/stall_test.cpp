@@ -1,0 +1,172 @@
+#include "support/runtime_test.hpp"
+
+#include <condition_variable>
+#include <mutex>
+#include <vector>
+
+// Tasks that keep their thread are told of: which, where, and what they do.
+
+namespace {
+
+using cove::runtime_options;
+using cove::spawn;
+using cove::stall_report;
+using cove::task;
+using cove::test::eventually;
+using cove::test::patience;
+using cove::test::run_in;
+using std::chrono_literals::operator""ms;
+
+/// What the callback was told.
+class stalls {
+ public:
+  static void note(const stall_report& what, void* self) noexcept {
+    static_cast<stalls*>(self)->add(what);
+  }
+  std::vector<stall_report> all() const {
+    const std::lock_guard guard(lock_);
+    return seen_;
+  }
+  std::size_t count() const { return all().size(); }
+  /// Blocks the thread until so many were told.
+  bool wait_for(std::size_t goal) const {
+    std::unique_lock guard(lock_);
+    return told_.wait_for(guard, patience, [this, goal] { return seen_.size() >= goal; });
+  }
+
+ private:
+  void add(const stall_report& what) {
+    const std::lock_guard guard(lock_);
+    seen_.push_back(what);
+    told_.notify_all();
+  }
+
+  mutable std::mutex lock_;
+  mutable std::condition_variable told_;
+  std::vector<stall_report> seen_;
+};
+
+runtime_options watched(stalls& by, unsigned workers = 2) {
+  runtime_options options;
+  options.workers = workers;
+  options.stall_after = 20ms;
+  options.on_stall = stalls::note;
+  options.stall_context = &by;
+  return options;
+}
+
+/// Blocks until the stall was told.
+task<> block(stalls* told, std::size_t goal) {
+  cove::this_task::set_name("blocker");
+  const bool in_time = told->wait_for(goal);
+  CHECK(in_time);
+  co_return;
+}
+task<> compute(stalls* told, std::size_t goal) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (told->count() < goal && std::chrono::steady_clock::now() < until) {
+  }
+  co_return;
+}
+
+}  // namespace
+
+TEST_CASE("M19 a task that blocks its thread is reported once, with number, name and place") {
+  stalls told;
+  run_in(watched(told), [&told]() -> task<> {
+    auto blocked = spawn(block, &told, 1U);
+    const std::uint64_t id = blocked.id();
+    co_await blocked;
+    const std::vector<stall_report> all = told.all();
+    REQUIRE(all.size() == 1);
+    CHECK(all[0].task_id == id);
+    CHECK(all[0].spawner == cove::this_task::id());
+    CHECK(all[0].task.find("\"blocker\" (stall_test.cpp:") != std::string::npos);
+    CHECK(all[0].blocked);
+    CHECK(all[0].thread != 0);
+    CHECK(all[0].lasted >= 20ms);
+    CHECK(all[0].stack.empty());
+    const std::string text = cove::to_string(all[0]);
+    CHECK(text.find("without giving way: it blocks") != std::string::npos);
+    CHECK(cove::runtime::current()->stats().stalls == 1);
+  });
+}
+
+TEST_CASE("M19 a task that computes is told from one that blocks") {
+  stalls told;
+  run_in(watched(told), [&told]() -> task<> {
+    co_await spawn(compute, &told, 1U);
+    const std::vector<stall_report> all = told.all();
+    REQUIRE(all.size() == 1);
+    CHECK(all[0].task.find("\"compute\" (stall_test.cpp:") != std::string::npos);
+    // A machine with much else to do may leave it no time at all.
+    WARN_FALSE(all[0].blocked);
+  });
+}
+
+TEST_CASE("M19 a stall is reported where no worker is free, and of a thread without a processor") {
+  stalls told;
+  runtime_options options = watched(told, 1);
+  run_in(options, [&told]() -> task<> {
+    std::vector<cove::join_handle<void>> all;
+    for (int i = 0; i < 3; ++i) all.push_back(spawn(block, &told, 3U));
+    for (auto& each : all) co_await each;
+    CHECK(told.count() == 3);
+  });
+}
+
+TEST_CASE("M19 tasks that give way are not reported, however long they run") {
+  stalls told;
+  run_in(watched(told), [&told]() -> task<> {
+    const auto until = std::chrono::steady_clock::now() + 100ms;
+    while (std::chrono::steady_clock::now() < until) {
+      for (int i = 0; i < 200; ++i) co_await cove::this_task::maybe_yield();
+    }
+    CHECK(told.count() == 0);
+  });
+}
+
+TEST_CASE("M19 without stall_after nobody is told") {
+  stalls told;
+  runtime_options options = watched(told);
+  options.stall_after = 0ms;
+  run_in(options, []() -> task<> {
+    const auto sleep = []() -> task<> {
+      // Longer than the other cases need.
+      std::this_thread::sleep_for(60ms);
+      co_return;
+    };
+    co_await spawn(sleep);
+    CHECK(cove::runtime::current()->stats().stalls == 0);
+  });
+  CHECK(told.count() == 0);
+}
+
+TEST_CASE("M19 the stack of a stalled thread is part of the report, if that is asked for") {
+  stalls told;
+  runtime_options options = watched(told);
+  options.stall_stacks = true;
+  run_in(options, [&told]() -> task<> {
+    co_await spawn(block, &told, 1U);
+    const std::vector<stall_report> all = told.all();
+    REQUIRE(all.size() == 1);
+    // Under TSan signals wait for the end of a system call.
+    if (!cove::test::sanitized) CHECK(all[0].stack.find("#0 ") != std::string::npos);
+    if (!cove::test::sanitized) CHECK(all[0].stack.find("block(") != std::string::npos);
+  });
+}
+
+TEST_CASE("M19 stalls and the end of a runtime meet") {
+  for (int i = 0; i < 20; ++i) {
+    stalls told;
+    runtime_options options = watched(told, 2);
+    options.stall_after = 1ms;
+    cove::runtime in(options);
+    const auto sleep = []() -> task<> {
+      std::this_thread::sleep_for(6ms);
+      co_return;
+    };
+    for (int n = 0; n < 4; ++n) static_cast<void>(in.spawn(sleep));
+    if (i % 2 == 0) in.block_on(sleep);
+  }
+}
