@@ -7,6 +7,7 @@
 #include "netpoll/pick.hpp"
 #include "state.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -61,11 +62,19 @@ namespace detail {
 
 namespace {
 
-sched::settings settings_for(const runtime_options& options, unsigned workers, bool spin,
+sched::settings settings_for(const runtime_options& options, unsigned workers, unsigned most,
+                             std::optional<cpu_limit>& quota, bool spin,
                              sched::virtual_clock* clock, netpoll::desc_table& descriptors,
                              stall_watch& stalls) {
   sched::settings chosen;
-  chosen.workers = workers;
+  chosen.workers = most;
+  chosen.active = workers;
+  if (quota) {
+    chosen.cpus_context = &*quota;
+    chosen.cpus = [](void* context) noexcept {
+      return usable_cpus(*static_cast<cpu_limit*>(context));
+    };
+  }
   chosen.spin = spin;
   chosen.sysmon = options.sysmon;
   chosen.ring_slots = options.tuning.ring_slots;
@@ -84,7 +93,7 @@ sched::settings settings_for(const runtime_options& options, unsigned workers, b
 
 }  // namespace
 
-runtime_state::runtime_state(runtime& owner, runtime_options chosen, unsigned workers, bool spin,
+runtime_state::runtime_state(runtime& owner, runtime_options chosen, crew workers, bool spin,
                              std::string backend_name, std::string reason,
                              sched::virtual_clock* clock)
     : facade(owner),
@@ -93,11 +102,13 @@ runtime_state::runtime_state(runtime& owner, runtime_options chosen, unsigned wo
       table(new netpoll::desc_table(options.name)),
       descriptors(*table),
       stalls(options),
-      scheduler(settings_for(options, workers, spin, clock, descriptors, stalls),
-                netpoll::make_backend(
-                    backend_name,
-                    {descriptors, workers, options.sysmon, detail::give_back, detail::make_ready},
-                    backend_reason)),
+      quota(std::move(workers.quota)),
+      scheduler(settings_for(options, workers.workers, workers.most, quota, spin, clock,
+                             descriptors, stalls),
+                netpoll::make_backend(backend_name,
+                                      {descriptors, workers.most, options.sysmon, detail::give_back,
+                                       detail::make_ready},
+                                      backend_reason)),
       model(scheduler.poller().model()) {
   descriptors.serve(scheduler.poller());
   root.runtime = this;
@@ -126,9 +137,12 @@ runtime::runtime(runtime_options options) : runtime(std::move(options), nullptr)
 
 runtime::runtime(runtime_options options, sched::virtual_clock* clock) {
   check_options(options);
-  unsigned workers = options.workers != 0 ? options.workers : read_workers_variable();
+  detail::runtime_state::crew crew;
+  crew.workers = options.workers != 0 ? options.workers : read_workers_variable();
   detail::cpu_limit limit;
-  if (workers == 0) workers = detail::usable_cpus(limit);
+  const bool follows = crew.workers == 0;
+  if (follows) crew.workers = detail::usable_cpus(limit);
+  crew.most = crew.workers;
   std::string backend = options.backend;
   std::string reason = "option";
   if (const char* asked = std::getenv("COVE_BACKEND");
@@ -141,8 +155,12 @@ runtime::runtime(runtime_options options, sched::virtual_clock* clock) {
   if (options.name.empty()) options.name = next_name();
   // A quota would have to pay for what spins.
   const bool spin = options.spin && detail::affine_cpus() >= 2 && limit.read() == limit.none;
-  state_ = new detail::runtime_state(*this, std::move(options), workers, spin, std::move(backend),
-                                     std::move(reason), clock);
+  if (follows && options.sysmon) {
+    crew.most = std::min(detail::affine_cpus(), 2 * crew.workers);
+    crew.quota.emplace(std::move(limit));
+  }
+  state_ = new detail::runtime_state(*this, std::move(options), std::move(crew), spin,
+                                     std::move(backend), std::move(reason), clock);
 }
 
 runtime::~runtime() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cpu_limit.hpp"
 #include "netpoll/desc_table.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/sysmon.hpp"
@@ -15,7 +16,14 @@ namespace cove::detail {
 /// All state of a runtime. Members are built in this order and taken down in the reverse one: tasks
 /// first, then sysmon, workers, netpoller, descriptors.
 struct runtime_state {
-  runtime_state(runtime& owner, runtime_options chosen, unsigned workers, bool spin,
+  /// How many workers, now and at most; `quota` is asked now and then if there is one.
+  struct crew {
+    unsigned workers = 1;
+    unsigned most = 1;
+    std::optional<cpu_limit> quota;
+  };
+
+  runtime_state(runtime& owner, runtime_options chosen, crew workers, bool spin,
                 std::string backend_name, std::string reason, sched::virtual_clock* clock);
   ~runtime_state();
   runtime_state(const runtime_state&) = delete;
@@ -33,6 +41,7 @@ struct runtime_state {
   const std::unique_ptr<netpoll::desc_table, retire_table> table;
   netpoll::desc_table& descriptors;
   stall_watch stalls;
+  std::optional<cpu_limit> quota;  ///< Read by sysmon.
   sched::scheduler scheduler;
   const netpoll::model model;  ///< The backend's.
   std::optional<sched::sysmon> sysmon;

@@ -9,7 +9,7 @@ runtime_stats runtime::stats() const {
   all.name = name();
   all.backend = backend();
   all.backend_reason = state.backend_reason;
-  all.workers = scheduler.settings().workers;
+  all.workers = scheduler.active();
   all.threads = scheduler.threads();
   all.threads_lost = scheduler.threads_lost();
   all.hand_offs = scheduler.hand_offs();

@@ -143,8 +143,8 @@ bool suspend(task_ctl& task, operation& op, std::coroutine_handle<> leaf) noexce
   stand_in(task, op, leaf);
   sched::scheduler& scheduler = task.runtime->scheduler;
   const sched::runtime_entry entry(scheduler);
-  // Without a processor nothing can be armed, and a spent budget is a turn for others: the operation
-  // starts when a worker pops the task.
+  // Without a processor nothing can be armed, and a spent budget is a turn for others: the
+  // operation starts when a worker pops the task.
   if (entry.p() == nullptr || task.budget < 0) {
     entry.forget_task();
     if (entry.p() == nullptr)

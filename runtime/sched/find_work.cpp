@@ -28,6 +28,7 @@ detail::task_ctl* scheduler::find_work(machine& m) noexcept {
     while (m.p == nullptr)
       if (!sleep(m)) return nullptr;
     if (exit_.load(std::memory_order_relaxed)) return nullptr;
+    if (too_many_.load(std::memory_order_relaxed) && step_down(m)) continue;
     detail::task_ctl* task = find_local(*m.p);
     if (task == nullptr) task = find_elsewhere(m);
     if (task != nullptr) {
@@ -89,7 +90,8 @@ detail::task_ctl* scheduler::find_elsewhere(machine& m) noexcept {
   // comes back because of them.
   if (run_all_timers(*m.p)) return take_in_turn(*m.p);
   // relaxed: both counts only decide how hard to look; the protocol's reads come in sleep().
-  const unsigned busy = total - idle_.load(std::memory_order_relaxed);
+  const unsigned busy =
+      in_use_.load(std::memory_order_relaxed) - idle_.load(std::memory_order_relaxed);
   if (busy <= 1 && !m.spinning) return nullptr;  // Nobody else runs, so nothing can be stolen.
   // While somebody waits in the kernel for all, the network needs no look.
   if (!waiting_.load(std::memory_order_relaxed) && poller_backend_->watched() != 0)

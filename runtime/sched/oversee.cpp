@@ -50,7 +50,8 @@ bool scheduler::oversee() noexcept {
   unsettled_ = false;
   for (unsigned i = 0; i < count; ++i) look_at(*machines[i], now);
   if (now.share) wake_one();
-  if (!now.retaken && now.computing != nullptr && now.stuck == processors_.size())
+  if (!now.retaken && now.computing != nullptr &&
+      now.stuck == in_use_.load(std::memory_order_relaxed))
     hand_on(*now.computing->seen.p, *now.computing);
   // Last, as it may take a while.
   if (unsettled_)

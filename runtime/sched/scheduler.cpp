@@ -21,6 +21,8 @@ scheduler::scheduler(const struct settings& chosen, std::unique_ptr<netpoll::bac
     processors_.back()->queue.set_solo(settings_.workers == 1);
   }
   if (settings_.clock != nullptr) settings_.clock->attach(*poller_backend_);
+  active_ = settings_.active != 0 ? settings_.active : settings_.workers;
+  in_use_.store(settings_.workers, std::memory_order_relaxed);
   for (unsigned i = settings_.workers; i-- > 0;) release_idle(*processors_[i]);
   // The first worker here, where it can be reported that there is no thread for it.
   start_machine(nullptr, false);

@@ -58,9 +58,9 @@
 // anybody could be there, and sysmon sees to the exception (seat_policy.hpp).
 //
 // A worker that blocks in user code loses its processor to another one (tenure.hpp, oversee.cpp).
-// It is then a thread too many, and when it comes back sleeps like the others. It leaves the poller's
-// seat to those who have just used a processor: with all of them busy, each event would wake it for
-// nothing.
+// It is then a thread too many, and when it comes back sleeps like the others. It leaves the
+// poller's seat to those who have just used a processor: with all of them busy, each event would
+// wake it for nothing.
 //
 // The network is polled by a worker that goes idle (one waits in the kernel for all, without a
 // processor), every 61 ticks by a busy worker, and by sysmon when nobody did for 10 ms. Nothing is
@@ -73,7 +73,11 @@ namespace cove::sched {
 
 /// What a scheduler is built with.
 struct settings {
-  unsigned workers = 1;
+  unsigned workers = 1;  ///< Processors.
+  unsigned active = 0;   ///< So many of them run tasks at once, at first; 0: all.
+  /// How many may by now: asked by sysmon about once a second. Null: as many as at first.
+  unsigned (*cpus)(void* context) noexcept = nullptr;
+  void* cpus_context = nullptr;
   bool spin = true;  ///< Poll for a bounded time before the last worker sleeps.
   bool sysmon = true;
   unsigned ring_slots = 256;
@@ -127,6 +131,12 @@ class scheduler {
   /// behind a long task, and hands in what was armed before it. True if some thread is in a section
   /// that it said would block.
   bool oversee() noexcept;
+  /// sysmon: so many processors may run tasks from now on, at least one. The others are benched: in
+  /// no list, and nobody's.
+  void set_active(unsigned count) noexcept;
+  unsigned active() noexcept;
+  /// Has every processor too many been given up? Any thread.
+  bool settled() const noexcept { return !too_many_.load(std::memory_order_relaxed); }
   /// sysmon: is some thread in user code, in which a stall may yet be found?
   bool unsettled() const noexcept { return unsettled_; }
   /// sysmon: since the last call nobody polled, nobody waits in the poller, and there is something
@@ -135,7 +145,7 @@ class scheduler {
   /// sysmon: sends a worker to the poller, or polls in the workers' place if all are busy.
   void mend_neglect() noexcept;
   bool all_idle() const noexcept {
-    return idle_.load(std::memory_order_relaxed) == processors_.size();
+    return idle_.load(std::memory_order_relaxed) == in_use_.load(std::memory_order_relaxed);
   }
   /// sysmon: about to sleep until there is work again; false if there is some already.
   bool sysmon_may_sleep() noexcept;
@@ -178,8 +188,8 @@ class scheduler {
   void keep(processor& p, detail::task_list& tasks) noexcept;
   void push(processor& p, detail::task_ctl& task) noexcept;
 
-  /// For who holds a processor: is there no other worker? Another one starts only once somebody has
-  /// taken this processor, or before it was taken from an idle one, and both of that the holder sees.
+  /// For who holds a processor: is there no other worker? Another one starts only when somebody has
+  /// taken this processor, or was given one that was idle, and both of that the holder sees.
   bool alone() const noexcept { return started_.load(std::memory_order_relaxed) <= 1; }
 
   // oversee.cpp: a worker that blocks loses its processor.
@@ -207,7 +217,10 @@ class scheduler {
   std::int64_t wait_in_kernel(detail::task_list& came) noexcept;
   void wake_one() noexcept;
   void start_machine(processor* p, bool spinning);
+  bool step_down(machine& m) noexcept;
+
   // Under lock_.
+  void bench(processor& p) noexcept;
   bool may_start_machine(std::size_t lost) const noexcept;
   void release_idle(processor& p) noexcept;
   processor* take_idle(processor* wanted = nullptr) noexcept;
@@ -231,6 +244,8 @@ class scheduler {
   std::atomic<std::size_t> global_count_{0};
   std::atomic<std::uint64_t> polls_{0};
   std::atomic<std::uint64_t> hand_offs_{0};
+  std::atomic<unsigned> in_use_{0};    ///< Processors that are not benched; changed under lock_.
+  std::atomic<bool> too_many_{false};  ///< More of them than may be; changed under lock_.
   std::atomic<std::uint64_t> stalls_{0};
   std::atomic<unsigned> started_{0};  ///< Machines; changed under lock_.
   std::atomic<std::uint64_t> next_task_id_{1};
@@ -250,6 +265,8 @@ class scheduler {
   // Under lock_.
   global_queue global_;
   processor* idle_processors_ = nullptr;
+  processor* benched_ = nullptr;
+  unsigned active_ = 0;
   machine* idle_machines_ = nullptr;
   std::vector<std::unique_ptr<machine>> machines_;
   std::size_t lost_ = 0;  ///< Machines that are in user code without a processor.

@@ -198,6 +198,7 @@ std::int64_t scheduler::earliest_timer() noexcept {
 
 void scheduler::release_idle(processor& p) noexcept {
   p.holder.store(nullptr, std::memory_order_relaxed);
+  if (in_use_.load(std::memory_order_relaxed) > active_) return bench(p);
   p.next_idle = idle_processors_;
   idle_processors_ = &p;
   idle_.fetch_add(1, std::memory_order_seq_cst);  // seq_cst: "stop looking", step 1.

@@ -1,5 +1,7 @@
 #include "sched/sysmon.hpp"
 
+#include "clock.hpp"
+
 namespace cove::sched {
 namespace {
 
@@ -7,6 +9,7 @@ constexpr std::int64_t look_every_ns = 5'000'000;
 /// While some thread is in a section that it said would block.
 constexpr std::int64_t look_closely_ns = 1'000'000;
 constexpr std::int64_t neglected_after_ns = 10'000'000;
+constexpr std::int64_t ask_cpus_every_ns = 1'000'000'000;
 constexpr std::int64_t sleep_after_ns = 100'000'000;
 
 }  // namespace
@@ -40,12 +43,22 @@ void sysmon::run() noexcept {
       continue;
     }
     idle_ns = 0;
+    follow_cpus();
     look_after_ns = scheduler_.oversee() ? look_closely_ns : look_every_ns;
     neglected_ns = scheduler_.network_neglected() ? neglected_ns + look_after_ns : 0;
     if (neglected_ns < neglected_after_ns) continue;
     neglected_ns = 0;
     scheduler_.mend_neglect();
   }
+}
+
+void sysmon::follow_cpus() noexcept {
+  const settings& chosen = scheduler_.settings();
+  if (chosen.cpus == nullptr) return;
+  const std::int64_t now = detail::now_ns();
+  if (now < ask_cpus_at_ns_) return;
+  ask_cpus_at_ns_ = now + ask_cpus_every_ns;
+  scheduler_.set_active(chosen.cpus(chosen.cpus_context));
 }
 
 }  // namespace cove::sched

@@ -17,8 +17,10 @@ class sysmon {
 
  private:
   void run() noexcept;
+  void follow_cpus() noexcept;
 
   scheduler& scheduler_;
+  std::int64_t ask_cpus_at_ns_ = 0;
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };

@@ -15,7 +15,7 @@
 // once. So every entry into the runtime has to learn whether the processor is still there, at
 // next to no cost, and sysmon has to take it away without the thread's help.
 //
-//   inside   the thread is in the runtime: in its loop, or in an entry. Written by the worker alone.
+//   inside   the thread is in the runtime: in its loop, or in an entry; the worker alone writes it
 //   asked    bit 0: sysmon wants the processor, or has taken it. Set under the lock by sysmon;
 //            cleared under the lock by sysmon, which gave up, or by the worker, which has seen it.
 //   p        the processor (machine::p). The worker's own; sysmon's between steps 3 and 4.
@@ -79,8 +79,8 @@ class basic_tenure {
     return true;
   }
 
-  /// sysmon: calls `look` if the worker is in user code, and keeps it from coming in meanwhile: what
-  /// it has published of its task stays.
+  /// sysmon: calls `look` if the worker is in user code, and keeps it from coming in meanwhile:
+  /// what it has published of its task stays.
   template <class Look>
   bool hold_still(Look look) noexcept {
     const detail::spin_guard guard(lock_);

@@ -130,14 +130,14 @@ TEST_CASE("M19 without stall_after nobody is told") {
   stalls told;
   runtime_options options = watched(told);
   options.stall_after = 0ms;
-  run_in(options, []() -> task<> {
-    const auto sleep = []() -> task<> {
-      // Longer than the other cases need.
-      std::this_thread::sleep_for(60ms);
-      co_return;
-    };
-    co_await spawn(sleep);
+  // How long that takes is told by another runtime, of which one is.
+  stalls elsewhere;
+  cove::runtime beside(watched(elsewhere));
+  run_in(options, [&]() -> task<> {
+    auto later = beside.spawn(block, &elsewhere, 1U);
+    co_await spawn(block, &elsewhere, 1U);
     CHECK(cove::runtime::current()->stats().stalls == 0);
+    co_await later;
   });
   CHECK(told.count() == 0);
 }
@@ -162,11 +162,7 @@ TEST_CASE("M19 stalls and the end of a runtime meet") {
     runtime_options options = watched(told, 2);
     options.stall_after = 1ms;
     cove::runtime in(options);
-    const auto sleep = []() -> task<> {
-      std::this_thread::sleep_for(6ms);
-      co_return;
-    };
-    for (int n = 0; n < 4; ++n) static_cast<void>(in.spawn(sleep));
-    if (i % 2 == 0) in.block_on(sleep);
+    for (std::size_t n = 0; n < 4; ++n) static_cast<void>(in.spawn(block, &told, n));
+    if (i % 2 == 0) in.block_on(block, &told, std::size_t{4});
   }
 }

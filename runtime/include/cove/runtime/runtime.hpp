@@ -33,8 +33,8 @@ struct runtime_options {
   /// The thread that watches over the workers: it takes the processor of one that blocks for
   /// another, and polls the network when all of them are busy in user code.
   bool sysmon = true;
-  /// Threads that may be started beyond one for each worker, in place of those that block. They stay
-  /// until the runtime ends.
+  /// Threads that may be started beyond one for each worker, in place of those that block. They
+  /// stay until the runtime ends.
   unsigned extra_threads = 256;
   /// A task that keeps its thread for longer than this without giving way is reported: see
   /// stall_report. 0: none is. Needs sysmon.

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <chrono>
+#include <cove/runtime/time.hpp>
+
 #include <cstdint>
 #include <string>
 
