@@ -3,6 +3,8 @@
 #include "netpoll/poll_desc.hpp"
 #include "sched/timer_heap.hpp"
 
+#include <cove/runtime/detail/atomic.hpp>
+
 #include <cstdint>
 
 // Sticky deadlines: from a moment on, every operation of one direction of a descriptor fails, until
@@ -86,8 +88,8 @@ class io_deadline : private timer_node {
   task_ctl* rouse() noexcept;
 
   // Any thread.
-  std::atomic<std::int64_t> when_{never_ns};
-  std::atomic<std::int64_t> armed_{never_ns};
+  atomic<std::int64_t> when_{never_ns};
+  atomic<std::int64_t> armed_{never_ns};
 
   // The holder of the direction; fire() reads it under that heap's lock.
   sched::timer_heap* heap_ = nullptr;  ///< Where the timer was set last.

@@ -2,7 +2,8 @@
 
 #include "netpoll/poll_desc.hpp"
 
-#include <atomic>
+#include <cove/runtime/detail/atomic.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -73,7 +74,7 @@ class desc_table {
 
   const std::string owner_;
 
-  std::atomic<poll_desc*> chunks_[chunks_max] = {};
+  detail::atomic<poll_desc*> chunks_[chunks_max] = {};
   detail::spin_lock lock_;
   // Under lock_.
   backend* backend_ = nullptr;  ///< Set before anybody else has the table.

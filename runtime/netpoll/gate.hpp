@@ -1,6 +1,7 @@
 #pragma once
 
-#include <atomic>
+#include <cove/runtime/detail/atomic.hpp>
+
 #include <cstdint>
 
 // The descriptor gate: one 64-bit word that decides who may use a descriptor, and who closes it.
@@ -107,7 +108,7 @@ class gate {
     return (old & closed) != 0 && (old & inside) == 1;
   }
 
-  std::atomic<std::uint64_t> word_{held};
+  detail::atomic<std::uint64_t> word_{held};
 };
 
 }  // namespace cove::netpoll

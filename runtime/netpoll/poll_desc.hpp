@@ -3,6 +3,7 @@
 #include "netpoll/gate.hpp"
 #include "netpoll/slot.hpp"
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/io_op.hpp>
 #include <cove/runtime/detail/stream_ends.hpp>
 
@@ -34,12 +35,12 @@ struct poll_desc {
   slot slots[2];
   /// generation : 32 | latched flags : 32. One word, so that a late event can only latch into the
   /// generation that it belongs to: a spurious ready is harmless, a spurious latch is not.
-  std::atomic<std::uint64_t> status{0};
+  detail::atomic<std::uint64_t> status{0};
   detail::stream_ends ends;
   /// Made when the first deadline is set; gone when it is recycled.
-  std::atomic<detail::io_deadlines*> deadlines{nullptr};
+  detail::atomic<detail::io_deadlines*> deadlines{nullptr};
   /// Who waits for the descriptor to be closed.
-  std::atomic<detail::close_op*> closer{nullptr};
+  detail::atomic<detail::close_op*> closer{nullptr};
 
   // The holder of the direction.
   bool drained[2] = {false, false};

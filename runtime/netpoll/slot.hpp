@@ -1,8 +1,8 @@
 #pragma once
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/task_ctl.hpp>
 
-#include <atomic>
 #include <cstdint>
 
 // The slot of one direction of a descriptor: who waits there, or whether something happened.
@@ -122,7 +122,7 @@ class slot {
     return word == nil || word == ready ? nullptr : reinterpret_cast<detail::task_ctl*>(word);
   }
 
-  std::atomic<std::uintptr_t> word_{nil};
+  detail::atomic<std::uintptr_t> word_{nil};
 };
 
 }  // namespace cove::netpoll

@@ -5,10 +5,10 @@
 #include "netpoll/uring_setup.hpp"
 #include "netpoll/waker.hpp"
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/spin_lock.hpp>
 #include <cove/runtime/detail/task_ctl.hpp>
 
-#include <atomic>
 #include <cstdint>
 
 // A processor's ring.
@@ -139,10 +139,10 @@ class uring_lane {
   const uring_lane_settings chosen_;
 
   // Any thread.
-  std::atomic<unsigned> unsent_{0};  ///< Listed; written under lock_.
-  std::atomic<std::int64_t> since_ns_{0};
+  detail::atomic<unsigned> unsent_{0};  ///< Listed; written under lock_.
+  detail::atomic<std::int64_t> since_ns_{0};
   /// Whose visits to the kernel bring completions: the thread that handed in last.
-  std::atomic<const void*> submitter_{nullptr};
+  detail::atomic<const void*> submitter_{nullptr};
 
   detail::spin_lock lock_;
   // Under lock_.

@@ -8,7 +8,7 @@ namespace cove::netpoll {
 uring_record::~uring_record() = default;
 
 uring_table::~uring_table() {
-  for (const std::atomic<uring_record*>& chunk : chunks_)
+  for (const detail::atomic<uring_record*>& chunk : chunks_)
     delete[] chunk.load(std::memory_order_relaxed);
 }
 

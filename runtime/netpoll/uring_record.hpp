@@ -2,9 +2,9 @@
 
 #include "netpoll/gate.hpp"
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/io_op.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -22,8 +22,8 @@ struct uring_message;
 /// the kernel is given is number and sequence, never an address, so that a completion that comes
 /// late is told from one that is awaited: its sequence is an old one.
 struct uring_record {
-  std::uint32_t number = 0;                ///< Index of the poll descriptor, and the direction.
-  std::atomic<std::uint32_t> sequence{0};  ///< Written under the lane's lock; read by any.
+  std::uint32_t number = 0;                   ///< Index of the poll descriptor, and the direction.
+  detail::atomic<std::uint32_t> sequence{0};  ///< Written under the lane's lock; read by any.
 
   // The holder of the direction while it is not armed; whoever owns its task meanwhile.
   uring_lane* lane = nullptr;  ///< Where it is armed; with accepts, where they are for good.
@@ -67,7 +67,7 @@ class uring_table {
   static constexpr std::uint32_t chunk_size = 512;
   static constexpr std::uint32_t chunks_max = 16384;  // As many as desc_table's.
 
-  std::atomic<uring_record*> chunks_[chunks_max] = {};
+  detail::atomic<uring_record*> chunks_[chunks_max] = {};
 };
 
 }  // namespace cove::netpoll

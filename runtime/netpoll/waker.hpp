@@ -1,6 +1,6 @@
 #pragma once
 
-#include <atomic>
+#include <cove/runtime/detail/atomic.hpp>
 
 namespace cove::netpoll {
 
@@ -53,7 +53,7 @@ class waker {
   void ring() noexcept;
   void drain() noexcept;
 
-  std::atomic<int> word_{idle};
+  detail::atomic<int> word_{idle};
   int fd_ = -1;
 };
 

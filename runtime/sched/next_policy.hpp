@@ -2,7 +2,8 @@
 
 #include "clock.hpp"
 
-#include <atomic>
+#include <cove/runtime/detail/atomic.hpp>
+
 #include <climits>
 #include <cstdint>
 
@@ -59,7 +60,7 @@ class next_policy {
 
   /// How many more are shared. The owner counts down; an update of sysmon's that this overwrites is
   /// made again.
-  std::atomic<unsigned> shared_;
+  detail::atomic<unsigned> shared_;
   // Owner.
   unsigned until_look_ = 1;
   std::int64_t put_at_ns_ = 0;  ///< Of the one that is looked at; 0: of none.

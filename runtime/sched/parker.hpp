@@ -1,6 +1,7 @@
 #pragma once
 
-#include <atomic>
+#include <cove/runtime/detail/atomic.hpp>
+
 #include <cstdint>
 
 namespace cove::sched {
@@ -25,7 +26,7 @@ class parker {
   static constexpr std::uint32_t token = 1;
   static constexpr std::uint32_t waiting = 2;
 
-  std::atomic<std::uint32_t> state_{empty};
+  detail::atomic<std::uint32_t> state_{empty};
 };
 
 }  // namespace cove::sched

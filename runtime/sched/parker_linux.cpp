@@ -8,7 +8,7 @@
 namespace cove::sched {
 namespace {
 
-void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+void futex_wait(detail::atomic<std::uint32_t>& word, std::uint32_t expected,
                 const timespec* limit) noexcept {
   ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, limit, nullptr, 0);
 }

@@ -33,8 +33,7 @@
 // claim of its own, so that a new owner sees all that the old one did.
 
 #include <cove/runtime/detail/assert.hpp>
-
-#include "sched/atomic.hpp"
+#include <cove/runtime/detail/atomic.hpp>
 
 #include <cstdint>
 
@@ -210,7 +209,9 @@ class run_queue {
   }
 
  private:
-  atomic<Task*>& slot(std::uint32_t position) noexcept { return slots_[position % Capacity]; }
+  detail::atomic<Task*>& slot(std::uint32_t position) noexcept {
+    return slots_[position % Capacity];
+  }
 
   /// Makes [head, head + count) the caller's if head is still where the caller saw it.
   bool claim(std::uint32_t head, std::uint32_t count) noexcept {
@@ -238,11 +239,11 @@ class run_queue {
 
   // head, tail and next share one line, for every operation reads two of them.
   // head: the oldest task. Moves up by compare-exchange, by whoever claims; by store when solo.
-  alignas(64) atomic<std::uint32_t> head_{0};
+  alignas(64) detail::atomic<std::uint32_t> head_{0};
   // tail: the first free position. Moves up by the owner's store.
-  atomic<std::uint32_t> tail_{0};
+  detail::atomic<std::uint32_t> tail_{0};
   // next: null -> task and task -> other task by the owner; task -> null by the owner or a thief.
-  atomic<Task*> next_{nullptr};
+  detail::atomic<Task*> next_{nullptr};
 
   // The owner only.
   std::uint32_t limit_ = Capacity;
@@ -251,7 +252,7 @@ class run_queue {
   bool solo_;
 
   // Written by the owner only, read by thieves too. What a reader gets counts only after a claim.
-  atomic<Task*> slots_[Capacity]{};
+  detail::atomic<Task*> slots_[Capacity]{};
 };
 
 }  // namespace cove::sched

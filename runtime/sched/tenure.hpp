@@ -2,8 +2,8 @@
 
 #include "sched/asymmetric_fence.hpp"
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/spin_lock.hpp>
-#include "sched/atomic.hpp"
 
 #include <cstdint>
 
@@ -115,8 +115,8 @@ class basic_tenure {
     ask_no_more();
   }
 
-  atomic<bool> inside_{true};
-  atomic<std::uint32_t> asked_;
+  detail::atomic<bool> inside_{true};
+  detail::atomic<std::uint32_t> asked_;
   detail::spin_lock lock_;
 };
 

@@ -21,10 +21,9 @@
 // poller announces its sleep and then reads earliest(). Each side writes and then reads what the
 // other wrote, so each puts a seq_cst fence in between: neither the lock nor the value orders them.
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/spin_lock.hpp>
 #include <cove/runtime/detail/timer_node.hpp>
-
-#include "sched/atomic.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -109,7 +108,7 @@ class timer_heap {
 
   // The first entry's deadline, or never(). Written under lock_; relaxed, since whoever acts on it
   // takes the lock or fences as told above.
-  atomic<std::int64_t> earliest_ns_{never()};
+  detail::atomic<std::int64_t> earliest_ns_{never()};
 };
 
 }  // namespace cove::sched

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/wait_list.hpp>
 
 #include <new>
@@ -201,7 +202,7 @@ class mutex {
   bool take_or_want() noexcept;     // Under list_lock_.
   void unwant_if_empty() noexcept;  // Under list_lock_.
 
-  std::atomic<state> word_{state::open};
+  detail::atomic<state> word_{state::open};
   detail::spin_lock list_lock_;
   // Under list_lock_.
   bool called_ = false;  ///< A waiter that left the list is on its way.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/coroutine_templates.hpp>
 #include <cove/runtime/detail/root.hpp>
 #include <cove/runtime/detail/wait_list.hpp>
@@ -99,7 +100,7 @@ class once {
   void finish() noexcept;
   void pass_on() noexcept;
 
-  std::atomic<state> state_{state::idle};
+  detail::atomic<state> state_{state::idle};
   detail::spin_lock lock_;
   // Under lock_.
   detail::wait_list waiting_;

@@ -1,9 +1,8 @@
 #pragma once
 
 #include <cove/runtime/channel.hpp>
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/pooled.hpp>
-
-#include <atomic>
 
 namespace cove {
 
@@ -27,7 +26,7 @@ class oneshot_state : public pooled {
   }
 
  private:
-  std::atomic<int> ends_{2};
+  detail::atomic<int> ends_{2};
   element_slot<T> slot_;  ///< The channel's ring.
   channel_core core_;
 };

@@ -1,8 +1,7 @@
 #pragma once
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/race_waits.hpp>
-
-#include <atomic>
 
 namespace cove {
 
@@ -40,8 +39,8 @@ class race_line {
   task_group& runners_;
   /// nobody -> the first to succeed, to fail; never back. Relaxed: the end of the group publishes
   /// what they stand for.
-  std::atomic<std::size_t> first_{nobody};
-  std::atomic<std::size_t> first_failed_{nobody};
+  detail::atomic<std::size_t> first_{nobody};
+  detail::atomic<std::size_t> first_failed_{nobody};
   std::exception_ptr failure_;  ///< Of whoever set `first_failed_`.
 };
 

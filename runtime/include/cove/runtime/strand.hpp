@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/awaited.hpp>
 #include <cove/runtime/detail/wait_list.hpp>
 #include <cove/runtime/scope.hpp>
@@ -190,7 +191,7 @@ class strand {
   detail::wait_list waiting_;
   // The task whose job runs. Written by that task alone; whoever else reads it only learns that it
   // is another one, hence relaxed.
-  std::atomic<const detail::task_ctl*> runs_{nullptr};
+  detail::atomic<const detail::task_ctl*> runs_{nullptr};
 };
 
 COVE_COROUTINE_TEMPLATES_BEGIN

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/awaited.hpp>
 #include <cove/runtime/detail/pooled.hpp>
 
@@ -40,7 +41,7 @@ struct shared_value {
   shared_value* outer;  ///< Counted.
   binding base;
   void (*destroy)(shared_value&) noexcept;
-  std::atomic<std::uint32_t> count{1};
+  atomic<std::uint32_t> count{1};
 
   shared_value(const void* of, shared_value* next, void (*ends)(shared_value&) noexcept) noexcept
       : variable(of), outer(next), base{nullptr, nullptr, this, nullptr}, destroy(ends) {}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/task_ctl.hpp>
 
 #include <system_error>
@@ -37,7 +38,7 @@ struct task_group {
   task_ctl* waiter = nullptr;
   /// No further task is taken in. Set under lock; a spawner may read it before it takes the lock,
   /// so that spawning into what stops does not hold up those who end.
-  std::atomic<bool> closed{false};
+  atomic<bool> closed{false};
   std::exception_ptr failure;
   bool unwound = false;  ///< A child ended by a cancellation that was not its own.
 };
@@ -57,7 +58,7 @@ struct failure_sink {
   virtual ~failure_sink() = default;
 
  private:
-  std::atomic<unsigned> count_{1};
+  atomic<unsigned> count_{1};
 };
 
 /// Owner: opens `scope` as the innermost of the task's chain. The caller has set its deadline.

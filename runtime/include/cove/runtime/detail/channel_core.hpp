@@ -1,8 +1,8 @@
 #pragma once
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/selectable_wait.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <new>
 #include <system_error>
@@ -178,7 +178,7 @@ class channel_core {
   const std::size_t capacity_;
 
   /// Bit for bit who would succeed now: `sender` | `receiver`.
-  std::atomic<std::uint8_t> hints_;
+  atomic<std::uint8_t> hints_;
   static constexpr std::uint8_t sender = 1;
   static constexpr std::uint8_t receiver = 2;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/io_op.hpp>
 #include <cove/runtime/detail/stream_ends.hpp>
 #include <cove/runtime/detail/suspend.hpp>
@@ -108,13 +109,13 @@ class descriptor {
   static void close_attached(netpoll::poll_desc& desc) noexcept;
   void drop() noexcept;
 
-  std::atomic<std::uintptr_t> word_{closed};
+  atomic<std::uintptr_t> word_{closed};
   // Until it is attached; then the poll descriptor's count.
   stream_ends ends_;
   io_deadlines* deadlines_ = nullptr;
   int fd_ = -1;
   bool stream_ = false;
-  std::atomic<std::uint32_t> waiting_{0};  ///< Who found it occupied and wants it next.
+  atomic<std::uint32_t> waiting_{0};  ///< Who found it occupied and wants it next.
 };
 
 /// Keeps the number of an open descriptor while this lives; of a closed one it holds nothing.

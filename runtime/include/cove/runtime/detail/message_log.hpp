@@ -1,9 +1,9 @@
 #pragma once
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/pooled.hpp>
 #include <cove/runtime/detail/selectable_wait.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -29,7 +29,7 @@ namespace cove::detail {
 struct message : pooled {
   explicit message(void (*end)(message&) noexcept) noexcept : destroy(end) {}
 
-  std::atomic<std::uint32_t> holders{1};
+  atomic<std::uint32_t> holders{1};
   void (*destroy)(message&) noexcept;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <atomic>
+#include <cove/runtime/detail/atomic.hpp>
+
 #include <cstdint>
 
 // The parking word: one 32-bit word a task, over which its owner, the completer of the operation it
@@ -154,7 +155,7 @@ class parking_word {
   }
 
  private:
-  std::atomic<std::uint32_t> word_{0};
+  atomic<std::uint32_t> word_{0};
 };
 
 }  // namespace cove::detail

@@ -5,7 +5,8 @@
 // briefly and then gives its time slice away. What is held longer as a rule, or what a task waits
 // for, is no case for this lock.
 
-#include <atomic>
+#include <cove/runtime/detail/atomic.hpp>
+
 #include <cstdint>
 
 namespace cove::detail {
@@ -43,7 +44,7 @@ class spin_lock {
   void lock_contended() noexcept;
 
   // open -> taken by the exchange that read open; taken -> open by the holder's store.
-  std::atomic<std::uint32_t> word_{open};
+  atomic<std::uint32_t> word_{open};
 };
 
 /// Holds a spin_lock for a scope. (std::lock_guard would bring <mutex> into public headers.)

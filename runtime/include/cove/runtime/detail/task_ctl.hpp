@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cove/runtime/detail/assert.hpp>
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/operation.hpp>
 #include <cove/runtime/detail/parking_word.hpp>
 #include <cove/runtime/detail/spin_lock.hpp>
@@ -43,7 +44,7 @@ struct cancel_scope {
   bool shield = false;  ///< What is triggered further out is not seen from inside.
 
   /// none -> the first reason; never back. seq_cst, see parking_word.
-  std::atomic<stop_reason> triggered{stop_reason::none};
+  atomic<stop_reason> triggered{stop_reason::none};
 };
 
 /// An intrusive list of tasks to schedule, linked through task_ctl::next.
@@ -87,7 +88,7 @@ struct task_ctl {
 
   // Any thread.
   /// 0 running | joined_done | joined_detached | task_ctl* of the task that waits | parker* + 1.
-  std::atomic<std::uintptr_t> join{0};
+  atomic<std::uintptr_t> join{0};
 
   // Whoever owns the task.
   cancel_scope* scopes = nullptr;

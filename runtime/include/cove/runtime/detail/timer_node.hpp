@@ -3,7 +3,8 @@
 // The part of a timer that lives with what waits for it, in a coroutine frame or a descriptor, so
 // that arming a timer allocates nothing. The heap that orders timers is the scheduler's.
 
-#include <atomic>
+#include <cove/runtime/detail/atomic.hpp>
+
 #include <cstdint>
 
 namespace cove::detail {
@@ -19,7 +20,7 @@ struct timer_node {
   // heap's lock, read by anyone to find the heap and always read again under its lock, hence
   // relaxed everywhere. Reading 0 says that the node is out, not that its fire has returned: only
   // remove() waits for that.
-  std::atomic<std::uint32_t> heap{0};
+  atomic<std::uint32_t> heap{0};
 
   /// Where in the heap. Under the heap's lock.
   std::uint32_t index = 0;

@@ -1,9 +1,8 @@
 #pragma once
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/result_of.hpp>
 #include <cove/runtime/detail/suspend.hpp>
-
-#include <atomic>
 
 // What locks, events and channels are made of: a list of those who wait, and an operation that
 // waits in it.
@@ -35,7 +34,7 @@ namespace cove::detail {
 struct choice {
   /// Null -> what was chosen, or that nothing will be; never back. Each claimant has an address of
   /// its own.
-  std::atomic<const void*> taken_by{nullptr};
+  atomic<const void*> taken_by{nullptr};
   /// Whom to wake. Constant once one of the waiters waits.
   task_ctl* task = nullptr;
 
