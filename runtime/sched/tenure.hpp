@@ -102,14 +102,14 @@ class basic_tenure {
     if (asked_.load(std::memory_order_relaxed) == taking)
       fenced = Fence::heavy();
     else
-      std::atomic_thread_fence(std::memory_order_seq_cst);  // seq_cst: the heavy one's stand-in.
+      detail::thread_fence(std::memory_order_seq_cst);  // seq_cst: the heavy one's stand-in.
     // acquire: pairs with leave().
     return fenced && !inside_.load(std::memory_order_acquire);
   }
   void ask_no_more() noexcept { asked_.fetch_and(~taking, std::memory_order_relaxed); }
 
   [[gnu::noinline]] void look() noexcept {
-    std::atomic_thread_fence(std::memory_order_seq_cst);  // seq_cst: for want of a heavy one.
+    detail::thread_fence(std::memory_order_seq_cst);  // seq_cst: for want of a heavy one.
     if ((asked_.load(std::memory_order_relaxed) & taking) == 0) return;
     const detail::spin_guard guard(lock_);
     ask_no_more();
