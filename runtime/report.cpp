@@ -75,6 +75,10 @@ std::string describe_task(std::uint64_t id, const char* name, const std::source_
 std::string report_tasks(runtime_state& state) {
   std::string text;
   report_group(state.root, 0, text);
+  if (const pool::lane::counts jobs = state.pool.user().count(); jobs.running + jobs.queued != 0)
+    text += "blocking calls: " + std::to_string(jobs.running) + " running, " +
+            std::to_string(jobs.queued) + " queued, for " + std::to_string(jobs.threads) +
+            " threads\n";
   return text;
 }
 

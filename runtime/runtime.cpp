@@ -18,8 +18,9 @@
 //   once
 //   2. drain     wait until the group is empty, or for the limit
 //   3. report    what is left, by name and place
-// The destructor goes through the stages without a limit, and only then ends sysmon, workers and
-// netpoller: no frame is destroyed while it is suspended in an operation.
+// The destructor goes through the stages without a limit, and only then ends the pool, sysmon,
+// workers and netpoller: no frame is destroyed while it is suspended in an operation. So a call on
+// the pool that has begun is waited for in stage 2; one that has not was taken back in stage 1.
 
 namespace cove {
 namespace {
@@ -45,10 +46,19 @@ void check_options(const runtime_options& options) {
     throw error(std::make_error_code(std::errc::invalid_argument),
                 "runtime_options::extra_threads = " + std::to_string(options.extra_threads),
                 "give a number up to 10000");
+  if (options.pool_threads > 1024)
+    throw error(std::make_error_code(std::errc::invalid_argument),
+                "runtime_options::pool_threads = " + std::to_string(options.pool_threads),
+                "give a number from 1 to 1024, or 0 for the usual one");
   if (options.tuning.ring_slots < 1 || options.tuning.ring_slots > 256)
     throw error(std::make_error_code(std::errc::invalid_argument),
                 "tuning::ring_slots = " + std::to_string(options.tuning.ring_slots),
                 "give a number from 1 to 256");
+}
+
+/// Most calls that block only wait and do not compute, so there are several for each worker.
+unsigned pool_threads_for(const runtime_options& options, unsigned workers) {
+  return options.pool_threads != 0 ? options.pool_threads : std::max(16U, 4 * workers);
 }
 
 std::string next_name() {
@@ -109,7 +119,8 @@ runtime_state::runtime_state(runtime& owner, runtime_options chosen, crew worker
                                       {descriptors, workers.most, options.sysmon, detail::give_back,
                                        detail::make_ready},
                                       backend_reason)),
-      model(scheduler.poller().model()) {
+      model(scheduler.poller().model()),
+      pool(pool_threads_for(options, workers.most)) {
   descriptors.serve(scheduler.poller());
   root.runtime = this;
   root.on_empty = [](task_group& group) noexcept {
@@ -124,6 +135,7 @@ runtime_state::runtime_state(runtime& owner, runtime_options chosen, crew worker
 }
 
 runtime_state::~runtime_state() {
+  pool.end();
   sysmon.reset();
   scheduler.shut_down();
   descriptors.stop_serving();

@@ -2,6 +2,7 @@
 
 #include "cpu_limit.hpp"
 #include "netpoll/desc_table.hpp"
+#include "pool/pool.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/sysmon.hpp"
 #include "stall.hpp"
@@ -14,7 +15,7 @@
 namespace cove::detail {
 
 /// All state of a runtime. Members are built in this order and taken down in the reverse one: tasks
-/// first, then sysmon, workers, netpoller, descriptors.
+/// first, then the pool, sysmon, workers, netpoller, descriptors.
 struct runtime_state {
   /// How many workers, now and at most; `quota` is asked now and then if there is one.
   struct crew {
@@ -45,6 +46,7 @@ struct runtime_state {
   sched::scheduler scheduler;
   const netpoll::model model;  ///< The backend's.
   std::optional<sched::sysmon> sysmon;
+  pool::thread_pool pool;
 
   /// The runtime's own supervisor: everything spawned without a nearer group.
   task_group root{task_group::policy::supervisor};

@@ -34,6 +34,12 @@ runtime_stats runtime::stats() const {
   all.polls = scheduler.polls();
   all.tasks_live = all.tasks_spawned > finished ? all.tasks_spawned - finished : 0;
   all.descriptors = scheduler.poller().watched();
+  const pool::lane::counts jobs = state.pool.user().count();
+  all.pool_threads = jobs.threads;
+  all.pool_threads_max = jobs.threads_max;
+  all.jobs_running = jobs.running;
+  all.jobs_queued = jobs.queued;
+  all.jobs_finished = jobs.finished;
   return all;
 }
 
@@ -54,6 +60,9 @@ std::string to_string(const runtime_stats& stats) {
   text += "polls        " + number(stats.polls) + "\n";
   text += "timers       " + number(stats.timers) + "\n";
   text += "descriptors  " + number(stats.descriptors) + "\n";
+  text += "pool         " + number(stats.pool_threads) + " of " + number(stats.pool_threads_max) +
+          " threads started, jobs: " + number(stats.jobs_running) + " running, " +
+          number(stats.jobs_queued) + " queued, " + number(stats.jobs_finished) + " finished\n";
   return text;
 }
 

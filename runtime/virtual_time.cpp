@@ -52,6 +52,7 @@ std::string seconds_text(std::int64_t ns) {
 void put_aside(std::unique_ptr<runtime> which) {
   static std::mutex lock;
   static auto& kept = *new std::vector<std::unique_ptr<runtime>>;
+  which->state().pool.end();
   which->state().scheduler.shut_down();
   const std::lock_guard guard(lock);
   kept.push_back(std::move(which));

@@ -25,6 +25,10 @@ ROOMS = {'runtime': (), 'io': ('runtime',), 'net': ('io', 'runtime')}
 NEVER_INCLUDES = [
     ('runtime/netpoll/', 'sched/', 'the netpoller does not know the scheduler',
      'return the task to wake, and let runtime/ schedule it'),
+    ('runtime/pool/', 'sched/', 'the pool does not know the scheduler',
+     'hand the job back, and let runtime/ schedule its task'),
+    ('runtime/pool/', 'netpoll/', 'the pool does not know the netpoller',
+     'hand the job back, and let runtime/ see to it'),
 ]
 
 # Standard headers that cost more than a public header may ask of everybody who includes it.

@@ -123,6 +123,14 @@ struct join : one_event {
   }
 };
 
+/// The call is made once, or not at all.
+struct call_on_the_pool : counted {
+  static constexpr bool external = true;
+  void call() { ++got; }
+  task<> wait() { co_await cove::blocking(&call_on_the_pool::call, this); }
+  static bool give() { return false; }
+};
+
 struct scope_end : three_events {
   static task<> part(cove::event* of) { co_await of->wait(); }
   task<> wait() {
@@ -258,6 +266,7 @@ constexpr sweep_line waits[] = {
     line_of<stoppable>("cancel_on"),
     line_of<shielded_wait>("shield"),
     line_of<join>("join"),
+    line_of<call_on_the_pool>("blocking"),
     line_of<scope_end>("the end of a scope"),
     line_of<supervisor_end>("the end of a supervisor"),
     line_of<all_of>("when_all"),

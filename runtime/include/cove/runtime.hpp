@@ -3,6 +3,7 @@
 /// The room `runtime`: tasks, groups of tasks, time, and the runtime that runs them.
 
 #include <cove/runtime/barrier.hpp>
+#include <cove/runtime/blocking.hpp>
 #include <cove/runtime/blocking_scope.hpp>
 #include <cove/runtime/broadcast.hpp>
 #include <cove/runtime/channel.hpp>

@@ -48,6 +48,9 @@ struct runtime_options {
   /// epoll_wait, nanosleep; signal(7) lists them. `addr2line -Cfie MODULE 0xOFFSET` says more of
   /// each line.
   bool stall_stacks = false;
+  /// Threads that blocking() uses at once, at most; each is started when it is needed and stays. 0:
+  /// four for each worker, at least 16.
+  unsigned pool_threads = 0;
   /// Called instead of std::terminate when an exception leaves a task of spawn_detached. Must not
   /// throw.
   void (*on_detached_failure)(std::exception_ptr failure) noexcept = nullptr;
@@ -82,6 +85,11 @@ struct runtime_stats {
   std::uint64_t polls = 0;        ///< Times the network was asked.
   std::uint64_t timers = 0;       ///< Timers set.
   std::uint64_t descriptors = 0;  ///< Descriptors watched.
+  unsigned pool_threads = 0;      ///< Threads of the pool started so far; see blocking().
+  unsigned pool_threads_max = 0;
+  std::uint64_t jobs_running = 0;   ///< Calls of blocking() that a thread of the pool has begun.
+  std::uint64_t jobs_queued = 0;    ///< Those that wait for one.
+  std::uint64_t jobs_finished = 0;  ///< Those that have ended so far.
 };
 
 /// Several lines for people.
