@@ -28,7 +28,6 @@ constexpr int exit_skipped = 77;
 
 struct command_line {
   runtime_options options;
-  std::int64_t pool = 0;
   bool verbose = false;
 
   /// What --backend or the environment asks for; empty for the library's choice.
@@ -46,7 +45,7 @@ std::optional<int> read_command_line(int argc, char** argv, command_line& chosen
   app.add_option("--workers", chosen.options.workers, "worker threads")
       ->envname("COVE_WORKERS")
       ->check(CLI::Range(1, 1024));
-  app.add_option("--pool", chosen.pool, "limit of blocking threads; there are none yet")
+  app.add_option("--pool", chosen.options.pool_threads, "limit of blocking threads")
       ->check(CLI::Range(1, 1024));
   app.add_flag("--verbose", chosen.verbose, "every request to standard error");
   try {
@@ -88,7 +87,7 @@ int run(const command_line& chosen) {
   std::optional<session> all;
   const std::string asked = chosen.asked_backend();
   try {
-    all.emplace(chosen.options, chosen.pool);
+    all.emplace(chosen.options);
   } catch (const error& why) {
     // The number of workers was checked: what is invalid here is the backend.
     const bool unknown = !asked.empty() && why.code() == std::errc::invalid_argument;

@@ -20,6 +20,7 @@ import unittest
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '../support')]
+from blocking import Blocking  # noqa: E402
 from case import NO_CRC, Case, closed_port, crc, read_exactly, read_to_end, reset, row  # noqa: E402
 from cases import run_cases  # noqa: E402
 from deadlines import Deadlines  # noqa: E402
@@ -505,7 +506,7 @@ def main():
         return 77
     suite = unittest.TestSuite()
     for case in (Connecting, Listening, Streams, Ending, Cancelling, Deadlines, Timers, Sharing,
-                 Runtimes, Protocol):
+                 Blocking, Runtimes, Protocol):
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(case):
             name = getattr(test, test._testMethodName).sentence
             if not wanted or any(part in name for part in wanted):

@@ -9,11 +9,9 @@ namespace cove::driver {
 
 /// Everything a request can reach.
 struct session {
-  explicit session(const runtime_options& chosen, std::int64_t pool)
-      : options(chosen), pool_max(pool), hosts(chosen) {}
+  explicit session(const runtime_options& chosen) : options(chosen), hosts(chosen) {}
 
   const runtime_options options;
-  const std::int64_t pool_max;  ///< 0: was not chosen.
 
   line_writer output;
   operations requests{output};

@@ -63,7 +63,9 @@ task<> run_stats(call& c) {
   said["tasks"] = now.tasks_live - 1;
   said["timers"] = now.timers;
   said["fds"] = now.descriptors;
-  if (c.all.pool_max != 0) said["pool_max"] = c.all.pool_max;
+  said["pool_max"] = now.pool_threads_max;
+  said["pool_busy"] = now.jobs_running;
+  said["pool_queued"] = now.jobs_queued;
   said["wakes"] = now.wakes;
   said["polls"] = now.polls;
   said["steals"] = now.steals;

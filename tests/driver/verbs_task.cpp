@@ -1,5 +1,8 @@
 #include "verbs.hpp"
 
+#include <fstream>
+#include <thread>
+
 // Time, and what tasks do with one another.
 
 namespace cove::driver {
@@ -7,6 +10,7 @@ namespace {
 
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
+using std::chrono_literals::operator""us;
 
 std::int64_t to_us(clock::duration time) { return duration_cast<microseconds>(time).count(); }
 
@@ -44,6 +48,24 @@ task<> run_burn(microseconds time) {
 task<> prepare_burn(call& c) {
   const microseconds time = c.asked.required_time("us", "ms");
   return run_burn(std::clamp<microseconds>(time, microseconds::zero(), std::chrono::hours(24)));
+}
+
+/// A user's function that blocks. It runs on a thread of the pool.
+void block(std::string touch, microseconds time, std::optional<std::string> text) {
+  if (!touch.empty()) std::ofstream(touch).close();
+  std::this_thread::sleep_for(time);  // tidy: allow (that is what it is for)
+  if (text) throw std::runtime_error(*text);
+}
+
+task<> run_blocking(std::string touch, microseconds time, std::optional<std::string> text) {
+  co_await blocking(block, std::move(touch), time, std::move(text));
+}
+
+task<> prepare_blocking(call& c) {
+  std::optional<std::string> text;
+  if (c.asked.has("throw")) text = c.asked.text("throw");
+  return run_blocking(c.asked.text_or("touch", ""), c.asked.time("us", "ms").value_or(0us),
+                      std::move(text));
 }
 
 task<> throw_text(std::string text) {
@@ -91,13 +113,10 @@ task<> run_cancel(call& c, std::int64_t id) {
 task<> prepare_cancel(call& c) { return run_cancel(c, c.asked.number("op", 1)); }
 
 const verb table[] = {
-    {"cancel", {"op"}, prepare_cancel},
-    {"sleep", {"us", "ms"}, prepare_sleep},
-    {"clock", {}, prepare_clock},
-    {"yield", {"count"}, prepare_yield},
-    {"burn", {"us", "ms"}, prepare_burn},
-    {"throw", {"text"}, prepare_throw},
-    {"spawn_many", {"count", "depth"}, prepare_spawn_many},
+    {"cancel", {"op"}, prepare_cancel},   {"sleep", {"us", "ms"}, prepare_sleep},
+    {"clock", {}, prepare_clock},         {"yield", {"count"}, prepare_yield},
+    {"burn", {"us", "ms"}, prepare_burn}, {"blocking", {"ms", "touch", "throw"}, prepare_blocking},
+    {"throw", {"text"}, prepare_throw},   {"spawn_many", {"count", "depth"}, prepare_spawn_many},
 };
 
 }  // namespace
