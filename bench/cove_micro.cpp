@@ -265,6 +265,13 @@ task<> tell_time(std::int64_t* when) {
   co_return;
 }
 
+int answer() { return 42; }
+
+/// From a task to a thread of the pool and back: two changes of threads.
+task<> blocking_hop(std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) static_cast<void>(co_await cove::blocking(answer));
+}
+
 /// From a thread that spawns a task on an idle runtime to the task's first line.
 void idle_wake() {
   cove::runtime runtime(workers(1));
@@ -312,5 +319,7 @@ int main(int argc, char** argv) {
   timers();
   lateness();
   idle_wake();
+  each("blocking_hop", 1, 50'000, blocking_hop);
+  each("blocking_hop", 2, 50'000, blocking_hop);
   return out == stdout || std::fclose(out) == 0 ? 0 : 1;
 }

@@ -86,5 +86,6 @@ int main(int argc, char** argv) {
   start_answering();
   measure_latency("wake_idle", 1000, wake_idle);
   measure("chan0_pingpong_x", 20000, futex_pingpong);
+  measure("blocking_hop", 20000, futex_pingpong);  // What a call on another thread is at least.
   return 0;
 }
