@@ -31,6 +31,9 @@ using cove::test::small_pool;
 int add(int a, int b) { return a + b; }
 void note_thread(std::thread::id* where) { *where = std::this_thread::get_id(); }
 int& same(int& number) { return number; }
+auto keep(int number) {
+  return [held = std::make_unique<int>(number)] { return *held; };
+}
 parcel pack(parcel&& from, int more) { return parcel(from.number() + more); }
 
 TEST_CASE("a call gives what it returns, and is made on another thread") {
@@ -55,8 +58,8 @@ TEST_CASE("a call gives references, and takes and gives what can only be moved")
     parcel first(40);
     const parcel second = co_await blocking(pack, std::move(first), 2);
     CHECK(second.number() == 42);
-    auto captured = [held = std::make_unique<int>(7)] { return *held; };
-    const int held = co_await blocking(std::move(captured));
+    auto holder = keep(7);
+    const int held = co_await blocking(std::move(holder));
     CHECK(held == 7);
   });
   CHECK(parcel::alive == 0);

@@ -41,6 +41,9 @@ std::uint64_t switches_of_others() {
 
 task<> sleeps(std::chrono::hours time) { co_await cove::this_task::sleep_for(time); }
 task<> nothing() { co_return; }
+task<> calls_often() {
+  for (int i = 0; i < 100; ++i) co_await cove::blocking([] {});
+}
 
 constexpr std::chrono::milliseconds settling(1500);
 constexpr std::chrono::seconds watching(2);
@@ -54,6 +57,9 @@ TEST_CASE("a runtime without anything to do does nothing") {
     std::vector<join_handle<>> handles;
     SUBCASE("empty") {
       for (int i = 0; i < 1000; ++i) in.block_on(nothing);
+    }
+    SUBCASE("threads of the pool") {
+      for (int i = 0; i < 4; ++i) handles.push_back(in.spawn(calls_often));
     }
     SUBCASE("a thousand sleeps") {
       for (int i = 0; i < 1000; ++i) handles.push_back(in.spawn(sleeps, 1h));

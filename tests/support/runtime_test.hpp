@@ -107,6 +107,8 @@ class clean_end {
     CHECK(left.tasks_queued == 0);
     CHECK(left.timers == 0);
     CHECK(left.descriptors == 0);
+    CHECK(left.jobs_running == 0);
+    CHECK(left.jobs_queued == 0);
   }
 
  private:

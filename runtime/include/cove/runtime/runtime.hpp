@@ -148,7 +148,8 @@ class runtime {
     return stop_within(INT64_MAX);
   }
 
-  /// The tasks that have not ended, one a line: number, name, place, and what each waits for.
+  /// The tasks that have not ended, one a line: number, name, place, and what each waits for. Then
+  /// how many calls of blocking() run and wait for a thread, if there are any.
   std::string report() const;
 
   /// What it has been doing; see runtime_stats. Tasks included.
