@@ -97,7 +97,7 @@ void resume(machine& m, task_ctl& task) noexcept {
   std::coroutine_handle<> next = task.leaf;
   m.current.store(&task, std::memory_order_relaxed);
   counters::add(m.turns);
-  m.presence.leave(false);
+  m.presence.leave(0);
   if (!next && !(next = task.type->begin(task))) {
     m.finished = &task;
   } else {

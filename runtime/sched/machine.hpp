@@ -18,6 +18,11 @@ struct machine {
   machine(scheduler& s, std::uint32_t number) noexcept
       : owner(s), random(number * 2654435761u + 1) {}
 
+  // The worker's own thread, and sysmon by the rules of tenure. In front, which saves every entry
+  // an instruction (bench/entry_cost).
+  tenure presence;
+  processor* p = nullptr;
+
   scheduler& owner;
   std::thread thread;
   parker sleep;
@@ -26,10 +31,6 @@ struct machine {
   // Set by its own thread before it first leaves the runtime.
   thread_clock cpu;
   int system_number = 0;  ///< The system's.
-
-  // The worker's own thread, and sysmon by the rules of tenure.
-  tenure presence;
-  processor* p = nullptr;
 
   // The worker's own thread.
   bool spinning = false;

@@ -47,7 +47,7 @@ class runtime_entry {
  private:
   machine* m_ = nullptr;
   processor* p_ = nullptr;
-  bool before_ = true;
+  std::uint8_t before_ = 0;
 };
 
 }  // namespace cove::sched

@@ -40,7 +40,7 @@
 // way, and there a full fence stands between 1 and a second 3. The quick way has no branch for it.
 //
 // Designs rejected (figures for enter and leave together): compare-exchange on a state, twice, 22
-// ns; once, 11 ns; a seq_cst store, 8 ns. This takes 0.5 ns and five instructions.
+// ns; once, 11 ns; a seq_cst store, 8 ns. This takes six instructions (bench/entry_cost).
 
 namespace cove::sched {
 
@@ -55,18 +55,18 @@ class basic_tenure {
 
   /// The worker is in the runtime from here on; afterwards machine::p tells whether it still has
   /// its processor. Gives what leave() is to be told: entries nest.
-  bool enter() noexcept {
-    const bool before = inside_.load(std::memory_order_relaxed);
-    inside_.store(true, std::memory_order_relaxed);
+  std::uint8_t enter() noexcept {
+    const std::uint8_t before = inside_.load(std::memory_order_relaxed);
+    inside_.store(1, std::memory_order_relaxed);
     Fence::light();
     if (asked_.load(std::memory_order_relaxed) != 0) [[unlikely]]
       look();
     return before;
   }
-  void leave(bool before) noexcept { inside_.store(before, std::memory_order_release); }
+  void leave(std::uint8_t before) noexcept { inside_.store(before, std::memory_order_release); }
 
   /// Any thread: a hint. If false, what the worker wrote of itself before it left is there.
-  bool inside() const noexcept { return inside_.load(std::memory_order_acquire); }
+  bool inside() const noexcept { return inside_.load(std::memory_order_acquire) != 0; }
 
   /// sysmon: takes the processor `wanted` from the worker whose machine::p is `held`, if it is in
   /// user code with it. `then` is called while the worker cannot learn of it yet.
@@ -104,7 +104,7 @@ class basic_tenure {
     else
       detail::thread_fence(std::memory_order_seq_cst);  // seq_cst: the heavy one's stand-in.
     // acquire: pairs with leave().
-    return fenced && !inside_.load(std::memory_order_acquire);
+    return fenced && inside_.load(std::memory_order_acquire) == 0;
   }
   void ask_no_more() noexcept { asked_.fetch_and(~taking, std::memory_order_relaxed); }
 
@@ -115,7 +115,8 @@ class basic_tenure {
     ask_no_more();
   }
 
-  detail::atomic<bool> inside_{true};
+  // No atomic<bool>: GCC makes each load of one true or false anew, which takes two instructions.
+  detail::atomic<std::uint8_t> inside_{1};
   detail::atomic<std::uint32_t> asked_;
   detail::spin_lock lock_;
 };

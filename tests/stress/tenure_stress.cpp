@@ -96,7 +96,7 @@ class contest {
     std::minstd_rand random(number + 1);
     std::uint64_t sections = 0;
     while (!stop_.load(std::memory_order_relaxed)) {
-      m.presence.leave(false);
+      m.presence.leave(0);
       // Some block until they are taken, and some for about as long, so that they end in the middle
       // of that.
       const unsigned kind = random() % 16;
