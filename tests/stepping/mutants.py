@@ -229,14 +229,14 @@ CHANGES = [
     # The tenure of a processor.
     ('tenure/enter without its fence', TENURE, '    Fence::light();\n', ''),
     ('tenure/enter looks before it is inside', TENURE,
-     '''    inside_.store(true, std::memory_order_relaxed);
+     '''    inside_.store(1, std::memory_order_relaxed);
     Fence::light();
     if (asked_.load(std::memory_order_relaxed) != 0) [[unlikely]]
       look();''',
      '''    if (asked_.load(std::memory_order_relaxed) != 0) [[unlikely]]
       look();
     Fence::light();
-    inside_.store(true, std::memory_order_relaxed);'''),
+    inside_.store(1, std::memory_order_relaxed);'''),
     ('tenure/take without its fence', TENURE, 'fenced = Fence::heavy();', ';'),
     ('tenure/look does not wait', TENURE,
      '& taking) == 0) return;\n    const detail::spin_guard guard(lock_);',

@@ -41,13 +41,13 @@ struct worker {
   processor own;
   processor* p = &own;  ///< machine::p
 
-  worker() { tenure.leave(false); }
+  worker() { tenure.leave(0); }
 
   /// An entry into the runtime and back, with another one inside of it.
   void enter() {
-    const bool before = tenure.enter();
+    const std::uint8_t before = tenure.enter();
     use();
-    const bool inner = tenure.enter();
+    const std::uint8_t inner = tenure.enter();
     use();
     tenure.leave(inner);
     use();
@@ -84,7 +84,7 @@ TEST_CASE("who sees a worker outside sees what it wrote before it left") {
     stepping::plain<int> said{0};
     e.thread([&] {
       said.set(1);
-      tenure.leave(false);
+      tenure.leave(0);
     });
     e.thread([&] {
       if (!tenure.inside()) require(said.get() == 1, "it has not said it yet");
@@ -100,7 +100,7 @@ TEST_CASE_TEMPLATE("a processor is taken once, and a worker that is inside keeps
     worker_type w;
     int taken = 0;
     e.thread([&] {
-      const bool before = w.tenure.enter();
+      const std::uint8_t before = w.tenure.enter();
       processor* const mine = w.p;
       w.use();
       require(w.p == mine, "it was taken from inside");
