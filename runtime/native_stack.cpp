@@ -30,14 +30,19 @@ std::string describe(const native_stack& stack) {
   std::string text;
   for (std::size_t i = 0; i < symbols.size() && !is_worker_loop(symbols[i].function); ++i) {
     const symbol& frame = symbols[i];
-    text += "  #" + std::to_string(i);
-    if (!frame.function.empty()) text += " " + frame.function.substr(0, most_characters);
-    if (frame.function.size() > most_characters) text += "...";
+    // Piece by piece: GCC 12 warns of what it made of `"literal" + string` itself.
+    text.append("  #").append(std::to_string(i));
+    if (!frame.function.empty()) text.append(" ").append(frame.function, 0, most_characters);
+    if (frame.function.size() > most_characters) text.append("...");
     if (frame.module.empty())
-      text += " " + hexadecimal(stack.at[i]);
+      text.append(" ").append(hexadecimal(stack.at[i]));
     else
-      text += " (" + frame.module + "+" + hexadecimal(frame.offset) + ")";
-    text += "\n";
+      text.append(" (")
+          .append(frame.module)
+          .append("+")
+          .append(hexadecimal(frame.offset))
+          .append(")");
+    text.append("\n");
   }
   return text;
 }
