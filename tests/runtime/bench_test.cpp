@@ -2,6 +2,7 @@
 
 #include "state.hpp"
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -21,6 +22,8 @@ using std::chrono_literals::operator""us;
 
 cove::sched::scheduler& scheduler() { return cove::runtime::current()->state().scheduler; }
 
+constexpr std::array some_numbers{1U, 3U, 2U, 4U, 1U};
+
 /// Notes how many of its kind run at once.
 task<> run_beside(std::atomic<int>* now, std::atomic<int>* most, int rounds) {
   for (int i = 0; i < rounds; ++i) {
@@ -37,7 +40,7 @@ task<> run_beside(std::atomic<int>* now, std::atomic<int>* most, int rounds) {
 
 TEST_CASE("M01 no more tasks run at once than processors may be used") {
   run_in(plain_options(4), []() -> task<> {
-    for (const unsigned active : {1U, 3U, 2U, 4U, 1U}) {
+    for (const unsigned active : some_numbers) {
       scheduler().set_active(active);
       CHECK(cove::runtime::current()->stats().workers == active);
       // Those too many step down at their next task.

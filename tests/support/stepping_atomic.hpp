@@ -13,7 +13,9 @@ namespace cove::detail {
 
 template <class T>
 class atomic {
-  static_assert(sizeof(T) <= sizeof(std::uint64_t) && std::is_trivially_copyable_v<T>);
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): a pointer, where T is one.
+  static constexpr std::size_t size = sizeof(T);
+  static_assert(size <= sizeof(std::uint64_t) && std::is_trivially_copyable_v<T>);
 
  public:
   using value_type = T;
@@ -70,12 +72,12 @@ class atomic {
  private:
   static std::uint64_t bits_of(T value) noexcept {
     std::uint64_t bits = 0;
-    std::memcpy(&bits, &value, sizeof value);
+    std::memcpy(&bits, static_cast<const void*>(&value), size);
     return bits;
   }
   static T value_of(std::uint64_t bits) noexcept {
     T value;
-    std::memcpy(&value, &bits, sizeof value);
+    std::memcpy(static_cast<void*>(&value), &bits, size);
     return value;
   }
   static constexpr std::memory_order for_failure(std::memory_order order) noexcept {
