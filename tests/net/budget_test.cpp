@@ -68,7 +68,8 @@ TEST_CASE("M10 reads that are always ready let another task run, and the network
         over = true;
         co_await beside;
         co_await waiting;
-        CHECK(alone.longest() <= budget);
+        // The one with which it gave way begins the new turn.
+        CHECK(alone.longest() <= budget + 1);
         // The rest of one turn, and the next one if the byte was still on its way.
         CHECK(late <= 2 * budget);
       },
