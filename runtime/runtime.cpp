@@ -95,6 +95,9 @@ sched::settings settings_for(const runtime_options& options, unsigned workers, u
   chosen.descriptors = &descriptors;
   chosen.stall_after_ns = detail::saturated_ns(options.stall_after);
   chosen.stalled_context = &stalls;
+  chosen.short_of_threads = [](void* context, unsigned threads, bool refused) noexcept {
+    static_cast<stall_watch*>(context)->tell_short_of_threads(threads, refused);
+  };
   chosen.stalled = [](void* context, const sched::stall& what) noexcept {
     static_cast<stall_watch*>(context)->tell(what);
   };

@@ -27,6 +27,7 @@ namespace detail {
 namespace {
 
 constexpr std::int64_t entry_every_ns = 1'000'000'000;
+constexpr std::int64_t shortage_every_ns = 10'000'000'000;
 constexpr std::int64_t answer_within_ns = 20'000'000;
 
 }  // namespace
@@ -50,6 +51,22 @@ void stall_watch::tell(const sched::stall& seen) noexcept {
       report.stack = describe(stack);
     write(report);
     if (options_.on_stall != nullptr) options_.on_stall(report, options_.stall_context);
+  } catch (const std::bad_alloc&) {
+    // The counters have it.
+  }
+}
+
+void stall_watch::tell_short_of_threads(unsigned threads, bool refused) noexcept {
+  const std::int64_t now = now_ns();
+  if (now < next_shortage_ns_) return;
+  next_shortage_ns_ = now + shortage_every_ns;
+  try {
+    const std::string limit = std::to_string(options_.extra_threads);
+    std::string text = "tasks wait behind threads that block: " + std::to_string(threads) +
+                       " threads are there, and ";
+    text += refused ? "the system refuses another one; look at ulimit -u and the cgroup's pids.max"
+                    : "runtime_options::extra_threads (" + limit + ") allows no more; raise it";
+    log(log_level::warning, text + ", or await blocking(f) in place of the calls that block");
   } catch (const std::bad_alloc&) {
     // The counters have it.
   }

@@ -17,6 +17,8 @@ class stall_watch {
   explicit stall_watch(const runtime_options& options);
 
   void tell(const sched::stall& seen) noexcept;
+  /// A thread blocks, and none may be started, or none can, to take over from it.
+  void tell_short_of_threads(unsigned threads, bool refused) noexcept;
 
  private:
   void write(const stall_report& report);
@@ -24,6 +26,7 @@ class stall_watch {
   const runtime_options& options_;
   std::optional<native_stack_signal> signal_;
   std::int64_t next_entry_ns_ = 0;
+  std::int64_t next_shortage_ns_ = 0;
   unsigned unsaid_ = 0;  ///< Stalls since the last entry that got none.
 };
 

@@ -13,6 +13,7 @@ runtime_stats runtime::stats() const {
   all.threads = scheduler.threads();
   all.threads_lost = scheduler.threads_lost();
   all.hand_offs = scheduler.hand_offs();
+  all.hand_offs_missed = scheduler.hand_offs_missed();
   all.stalls = scheduler.stalls();
   all.spin = scheduler.settings().spin;
   all.tasks_spawned = state.spawned_outside.load(std::memory_order_relaxed);
@@ -54,8 +55,8 @@ std::string to_string(const runtime_stats& stats) {
           " live, " + number(stats.task_runs) + " runs\n";
   text += "steals       " + number(stats.steals) + "\n";
   text += "parks        " + number(stats.parks) + ", wakes " + number(stats.wakes) + "\n";
-  text += "hand-offs    " + number(stats.hand_offs) + ", " + number(stats.threads_lost) +
-          " threads without a processor\n";
+  text += "hand-offs    " + number(stats.hand_offs) + ", " + number(stats.hand_offs_missed) +
+          " missed, " + number(stats.threads_lost) + " threads without a processor\n";
   text += "stalls       " + number(stats.stalls) + "\n";
   text += "polls        " + number(stats.polls) + "\n";
   text += "timers       " + number(stats.timers) + "\n";

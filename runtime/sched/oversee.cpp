@@ -54,6 +54,10 @@ bool scheduler::oversee() noexcept {
       now.stuck == in_use_.load(std::memory_order_relaxed))
     hand_on(*now.computing->seen.p, *now.computing);
   // Last, as it may take a while.
+  const bool refused = thread_refused_.exchange(false, std::memory_order_relaxed);
+  if (std::exchange(short_of_threads_, false) || refused)
+    if (settings_.short_of_threads != nullptr)
+      settings_.short_of_threads(settings_.stalled_context, count, refused);
   if (unsettled_)
     for (unsigned i = 0; i < count; ++i) tell_stall(*machines[i], now.ns);
   return now.annotated;
@@ -136,7 +140,11 @@ bool scheduler::worth_handing_on(processor& p, std::int64_t now) noexcept {
 
 /// Takes the processor from a thread that does not come back, and wakes somebody for it.
 bool scheduler::hand_on(processor& p, machine& m) noexcept {
-  if (!anybody_for_a_processor()) return false;
+  if (!anybody_for_a_processor()) {
+    counters::add(hand_offs_missed_);
+    short_of_threads_ = true;
+    return false;
+  }
   const bool taken = m.presence.take(m.p, p, [&] {
     const std::lock_guard guard(lock_);
     give_up(p, m);

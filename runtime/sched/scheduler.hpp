@@ -88,6 +88,9 @@ struct settings {
   netpoll::desc_table* descriptors = nullptr;  ///< Virtual time: whose traffic comes first.
   std::int64_t stall_after_ns = 0;             ///< 0: stalls are not looked for.
   void (*stalled)(void* context, const stall& what) noexcept = nullptr;  ///< Called by sysmon.
+  /// Called by sysmon: a thread blocks, and there is no other one for its processor. The system may
+  /// have refused to start one.
+  void (*short_of_threads)(void* context, unsigned threads, bool refused) noexcept = nullptr;
   void* stalled_context = nullptr;
 };
 
@@ -159,6 +162,9 @@ class scheduler {
   /// Threads without a processor of their own, by no choice of theirs.
   unsigned threads_lost() noexcept;
   std::uint64_t stalls() const noexcept { return stalls_.load(std::memory_order_relaxed); }
+  std::uint64_t hand_offs_missed() const noexcept {
+    return hand_offs_missed_.load(std::memory_order_relaxed);
+  }
   std::uint64_t hand_offs() const noexcept { return hand_offs_.load(std::memory_order_relaxed); }
   /// A worker in user code is about to block: somebody else may have its processor at once.
   void hand_on_mine(machine& m) noexcept;
@@ -246,6 +252,8 @@ class scheduler {
   std::atomic<std::uint64_t> hand_offs_{0};
   std::atomic<unsigned> in_use_{0};    ///< Processors that are not benched; changed under lock_.
   std::atomic<bool> too_many_{false};  ///< More of them than may be; changed under lock_.
+  std::atomic<std::uint64_t> hand_offs_missed_{0};
+  std::atomic<bool> thread_refused_{false};  ///< By the system; sysmon tells.
   std::atomic<std::uint64_t> stalls_{0};
   std::atomic<unsigned> started_{0};  ///< Machines; changed under lock_.
   std::atomic<std::uint64_t> next_task_id_{1};
@@ -282,6 +290,7 @@ class scheduler {
   std::uint64_t polls_seen_ = 0;
   std::vector<machine*> overseen_;  ///< As machines_, which it may not read without the lock.
   bool unsettled_ = false;
+  bool short_of_threads_ = false;
 };
 
 }  // namespace cove::sched

@@ -155,6 +155,7 @@ void scheduler::wake_one() noexcept {
       start_machine(p, true);
     } catch (const std::exception&) {
       // No further thread is to be had: the work stays queued for the workers that are there.
+      thread_refused_.store(true, std::memory_order_relaxed);
       release_idle(*p);
       spinning_.fetch_sub(1, std::memory_order_seq_cst);  // seq_cst: taken back, as above.
     }

@@ -193,8 +193,11 @@ TEST_CASE("M14 threads stay below their limit, and what waits goes on when one c
     obstacle what;
     std::vector<cove::join_handle<bool>> blocked;
     for (int i = 0; i < 8; ++i) blocked.push_back(spawn(meet, &what));
-    std::thread remover([&what] {
+    cove::runtime& here = *cove::runtime::current();
+    std::thread remover([&what, &here] {
       CHECK(cove::test::thread_waits_for([&what] { return what.met() >= 5; }));
+      // The others would be, if there were threads for them.
+      CHECK(cove::test::thread_waits_for([&here] { return here.stats().hand_offs_missed > 0; }));
       what.remove();
     });
     for (auto& each : blocked) {

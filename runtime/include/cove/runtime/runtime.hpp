@@ -73,7 +73,9 @@ struct runtime_stats {
   unsigned threads = 0;         ///< Worker threads started so far.
   unsigned threads_lost = 0;    ///< Those of them that block, or did, and have no processor.
   std::uint64_t hand_offs = 0;  ///< Processors taken from threads that blocked.
-  std::uint64_t stalls = 0;     ///< Tasks that kept their thread for too long; see stall_report.
+  /// Looks at a thread that blocked, with no other one for its processor: the log says why.
+  std::uint64_t hand_offs_missed = 0;
+  std::uint64_t stalls = 0;  ///< Tasks that kept their thread for too long; see stall_report.
   bool spin = false;
   std::uint64_t tasks_spawned = 0;
   std::uint64_t tasks_live = 0;
