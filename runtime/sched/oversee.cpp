@@ -141,8 +141,10 @@ bool scheduler::worth_handing_on(processor& p, std::int64_t now) noexcept {
 /// Takes the processor from a thread that does not come back, and wakes somebody for it.
 bool scheduler::hand_on(processor& p, machine& m) noexcept {
   if (!anybody_for_a_processor()) {
-    counters::add(hand_offs_missed_);
-    short_of_threads_ = true;
+    if (all_threads_block()) {
+      counters::add(hand_offs_missed_);
+      short_of_threads_ = true;
+    }
     return false;
   }
   const bool taken = m.presence.take(m.p, p, [&] {
@@ -181,6 +183,16 @@ bool scheduler::anybody_for_a_processor() noexcept {
   const std::lock_guard guard(lock_);
   return idle_machines_ != nullptr || waiting_.load(std::memory_order_relaxed) ||
          may_start_machine(lost_ + 1);
+}
+
+/// As many as there may be, and each holds a processor or has lost it: none is on its way to look
+/// for work.
+bool scheduler::all_threads_block() noexcept {
+  const std::lock_guard guard(lock_);
+  const std::size_t held =
+      in_use_.load(std::memory_order_relaxed) - idle_.load(std::memory_order_relaxed);
+  return machines_.size() == processors_.size() + settings_.extra_threads &&
+         machines_.size() == lost_ + held;
 }
 
 /// The machines that are there; more may be added meanwhile, none go and none move.

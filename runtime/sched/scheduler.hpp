@@ -216,6 +216,7 @@ class scheduler {
   bool hand_on(processor& p, machine& m) noexcept;
   void give_up(processor& p, machine& m) noexcept;  // Under lock_.
   bool anybody_for_a_processor() noexcept;
+  bool all_threads_block() noexcept;
 
   // sleep.cpp: into sleep and out of it.
   bool sleep(machine& m) noexcept;

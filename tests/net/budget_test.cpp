@@ -86,8 +86,8 @@ TEST_CASE("M10 a loop of maybe_yield lets the network come, and does not give wa
         other_peer.send("!");
         const auto runs_before = cove::runtime::current()->stats().task_runs;
         int operations = 0;
-        for (; !arrived; ++operations) {
-          REQUIRE(operations < 10'000'000);
+        while (!arrived) {
+          REQUIRE(++operations < 10'000'000);
           co_await cove::this_task::maybe_yield();
         }
         const auto runs = cove::runtime::current()->stats().task_runs - runs_before;
