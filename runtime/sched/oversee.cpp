@@ -120,7 +120,7 @@ void scheduler::tell_stall(machine& m, std::int64_t now) noexcept {
     what.name = task->name.load(std::memory_order_relaxed);
     what.place = task->place.load(std::memory_order_relaxed);
     what.spawner = task->parent_id;
-    what.handed_on = m.p == nullptr;
+    what.handed_on = m.seen.p == nullptr || m.seen.p->holder.load(std::memory_order_relaxed) != &m;
     found = true;
   });
   if (!found) return;

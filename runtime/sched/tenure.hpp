@@ -34,7 +34,8 @@
 // sysmon reads true.
 //
 // Orders. leave() releases and 3 of sysmon acquires: what the worker did with the processor is seen
-// by whoever holds it next. Taken is told to the worker by the lock.
+// by whoever holds it next. Taken is told to the worker by the lock; that sysmon has looked at p and
+// left it, by the release with which it stops asking and the acquire of 3.
 //
 // Where the system has no heavy fence, `asked` holds bit 1 for ever: then each entry takes the slow
 // way, and there a full fence stands between 1 and a second 3. The quick way has no branch for it.
@@ -57,9 +58,10 @@ class basic_tenure {
   /// its processor. Gives what leave() is to be told: entries nest.
   std::uint8_t enter() noexcept {
     const std::uint8_t before = inside_.load(std::memory_order_relaxed);
+    // acquire: pairs with ask_no_more() of sysmon, which has read what is changed from here on.
     inside_.store(1, std::memory_order_relaxed);
     Fence::light();
-    if (asked_.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    if (asked_.load(std::memory_order_acquire) != 0) [[unlikely]]
       look();
     return before;
   }
@@ -106,11 +108,13 @@ class basic_tenure {
     // acquire: pairs with leave().
     return fenced && inside_.load(std::memory_order_acquire) == 0;
   }
-  void ask_no_more() noexcept { asked_.fetch_and(~taking, std::memory_order_relaxed); }
+  // release: see enter().
+  void ask_no_more() noexcept { asked_.fetch_and(~taking, std::memory_order_release); }
 
   [[gnu::noinline]] void look() noexcept {
     detail::thread_fence(std::memory_order_seq_cst);  // seq_cst: for want of a heavy one.
-    if ((asked_.load(std::memory_order_relaxed) & taking) == 0) return;
+    // acquire: as in enter().
+    if ((asked_.load(std::memory_order_acquire) & taking) == 0) return;
     const detail::spin_guard guard(lock_);
     ask_no_more();
   }

@@ -231,9 +231,9 @@ CHANGES = [
     ('tenure/enter looks before it is inside', TENURE,
      '''    inside_.store(1, std::memory_order_relaxed);
     Fence::light();
-    if (asked_.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    if (asked_.load(std::memory_order_acquire) != 0) [[unlikely]]
       look();''',
-     '''    if (asked_.load(std::memory_order_relaxed) != 0) [[unlikely]]
+     '''    if (asked_.load(std::memory_order_acquire) != 0) [[unlikely]]
       look();
     Fence::light();
     inside_.store(1, std::memory_order_relaxed);'''),
