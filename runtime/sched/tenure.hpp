@@ -34,8 +34,9 @@
 // sysmon reads true.
 //
 // Orders. leave() releases and 3 of sysmon acquires: what the worker did with the processor is seen
-// by whoever holds it next. That p is gone is told to the worker by the lock; that sysmon has looked
-// at it and left it, by the release with which it stops asking and the acquire of the worker's 3.
+// by whoever holds it next. That p is gone is told to the worker by the lock; that sysmon has
+// looked at it and left it, by the release with which it stops asking and the acquire of the
+// worker's 3.
 //
 // Where the system has no heavy fence, `asked` holds bit 1 for ever: then each entry takes the slow
 // way, and there a full fence stands between 1 and a second 3. The quick way has no branch for it.
