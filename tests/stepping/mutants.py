@@ -313,4 +313,10 @@ EXPLAINED = {
     'run_queue/size.2:acquire->relaxed': 'only the number is asked of it',
     'run_queue/empty.1:acquire->relaxed': 'a tail older than the head is no empty queue',
     'run_queue/empty.2:acquire->relaxed': 'the acquire of next and the second look decide',
+
+    # The tenure of a processor.
+    'tenure/ask_no_more.1:release->relaxed':
+        "machine::p is no tracked data here; TSan sees the race in the stress test of tenure",
+    'tenure/enter.1:acquire->relaxed': 'as ask_no_more.1',
+    'tenure/look.2:acquire->relaxed': 'as ask_no_more.1',
 }
