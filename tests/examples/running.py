@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import re
 import selectors
 import subprocess
 import tempfile
 import time
 
 LIMIT_S = 60  # What no step of a test takes, even under a sanitizer on a busy machine.
+STALL = re.compile(r'\[warning\] task \d+ .* has kept thread \d+ for ')
 
 
 class Program:
@@ -43,8 +45,11 @@ class Program:
         return self.process.returncode, (self.pending + rest).decode()
 
     def errors(self):
+        """What came to standard error, without the reports of stalls: that a task took long says
+        as much of the machine and of the sanitizer as of the program."""
         self.errors_file.seek(0)
-        return self.errors_file.read().decode()
+        return ''.join(line for line in self.errors_file.read().decode().splitlines(keepends=True)
+                       if not STALL.search(line))
 
     def end(self):
         """Ends it, politely if possible; for those that have ended, nothing."""
