@@ -55,7 +55,7 @@ std::string describe(const task_failure& failure) {
 }  // namespace
 
 session_log::~session_log() {
-  const std::uint64_t unsaid = unsaid_.load(std::memory_order_relaxed);
+  const std::uint64_t unsaid = broken_.held_back();
   if (unsaid == 0) return;
   cove::detail::log(cove::detail::log_level::info,
                     std::to_string(unsaid) + (unsaid == 1 ? " more session" : " more sessions") +
@@ -70,15 +70,8 @@ void session_log::operator()(const task_failure& failure) noexcept {
 }
 
 void session_log::peer_broke(const task_failure& failure) noexcept {
-  constexpr std::int64_t second_ns = 1'000'000'000;
-  const std::int64_t now = clock::now().time_since_epoch().count();
-  // relaxed: who moves the moment writes the line; the count only has to be right in the end.
-  unsaid_.fetch_add(1, std::memory_order_relaxed);
-  std::int64_t until = silent_until_ns_.load(std::memory_order_relaxed);
-  if (now < until ||
-      !silent_until_ns_.compare_exchange_strong(until, now + second_ns, std::memory_order_relaxed))
-    return;
-  const std::uint64_t ended = unsaid_.exchange(0, std::memory_order_relaxed);
+  const std::uint64_t ended = broken_.count(clock::now().time_since_epoch().count());
+  if (ended == 0) return;
   std::string text = describe(failure);
   if (ended > 1) text += "; so did " + std::to_string(ended - 1) + " others since the last line";
   cove::detail::log(cove::detail::log_level::info, text);

@@ -5,8 +5,6 @@
 #include "stall.hpp"
 #include "state.hpp"
 
-#include <utility>
-
 namespace cove {
 
 std::string to_string(const stall_report& report) {
@@ -26,8 +24,6 @@ std::string to_string(const stall_report& report) {
 namespace detail {
 namespace {
 
-constexpr std::int64_t entry_every_ns = 1'000'000'000;
-constexpr std::int64_t shortage_every_ns = 10'000'000'000;
 constexpr std::int64_t answer_within_ns = 20'000'000;
 
 }  // namespace
@@ -57,9 +53,7 @@ void stall_watch::tell(const sched::stall& seen) noexcept {
 }
 
 void stall_watch::tell_short_of_threads(unsigned threads, bool refused) noexcept {
-  const std::int64_t now = now_ns();
-  if (now < next_shortage_ns_) return;
-  next_shortage_ns_ = now + shortage_every_ns;
+  if (shortages_.count(now_ns()) == 0) return;
   try {
     const std::string limit = std::to_string(options_.extra_threads);
     std::string text = "tasks wait behind threads that block: " + std::to_string(threads) +
@@ -73,15 +67,10 @@ void stall_watch::tell_short_of_threads(unsigned threads, bool refused) noexcept
 }
 
 void stall_watch::write(const stall_report& report) {
-  const std::int64_t now = now_ns();
-  if (now < next_entry_ns_) {
-    ++unsaid_;
-    return;
-  }
-  next_entry_ns_ = now + entry_every_ns;
+  const std::uint64_t stalls = stalls_.count(now_ns());
+  if (stalls == 0) return;
   std::string text = to_string(report);
-  if (const unsigned others = std::exchange(unsaid_, 0); others != 0)
-    text += "; " + std::to_string(others) + " other stalls since the last entry";
+  if (stalls > 1) text += "; " + std::to_string(stalls - 1) + " other stalls since the last entry";
   log(log_level::warning, text);
 }
 

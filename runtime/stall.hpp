@@ -3,9 +3,9 @@
 #include "native_stack.hpp"
 #include "sched/stall.hpp"
 
+#include <cove/runtime/detail/log_limit.hpp>
 #include <cove/runtime/runtime.hpp>
 
-#include <cstdint>
 #include <optional>
 
 namespace cove::detail {
@@ -25,9 +25,8 @@ class stall_watch {
 
   const runtime_options& options_;
   std::optional<native_stack_signal> signal_;
-  std::int64_t next_entry_ns_ = 0;
-  std::int64_t next_shortage_ns_ = 0;
-  unsigned unsaid_ = 0;  ///< Stalls since the last entry that got none.
+  log_limit stalls_{1'000'000'000};
+  log_limit shortages_{10'000'000'000};
 };
 
 }  // namespace cove::detail

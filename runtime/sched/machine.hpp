@@ -13,6 +13,9 @@ namespace cove::sched {
 class scheduler;
 class virtual_clock;
 
+/// What sysmon thinks of a thread that stays with a task: nothing yet, or what it does there.
+enum class verdict : std::uint8_t { wait, blocked, computes };
+
 /// M: a worker thread.
 struct machine {
   machine(scheduler& s, std::uint32_t number) noexcept
@@ -59,11 +62,11 @@ struct machine {
   struct {
     processor* p = nullptr;
     std::uint64_t turns = 0;
-    std::int64_t since_ns = 0;  ///< When it first saw this turn.
-    std::int64_t cpu_ns = -1;   ///< The thread's CPU time when last asked; -1: not asked yet.
-    std::int64_t asked_ns = 0;  ///< When that was.
-    bool blocks = false;        ///< What came of it.
-    bool told = false;          ///< The stall was reported.
+    std::int64_t since_ns = 0;      ///< When it first saw this turn.
+    std::int64_t cpu_ns = -1;       ///< The thread's CPU time when last asked; -1: not asked yet.
+    std::int64_t asked_ns = 0;      ///< When that was.
+    verdict found = verdict::wait;  ///< What came of it.
+    bool told = false;              ///< The stall was reported.
   } seen;
 
   /// Its own thread, inside of the runtime.

@@ -37,10 +37,8 @@ constexpr std::int64_t blocked_share = 8;
 bool scheduler::oversee() noexcept {
   survey now;
   now.ns = detail::now_ns();
-  // acquire: the machines that this counts are in the vector, which has room for all of them.
-  const unsigned count = started_.load(std::memory_order_acquire);
-  machine* const* machines = overseen(count);
-  for (unsigned i = 0; i < count; ++i) machines[i]->seen.p = nullptr;
+  note_machines();
+  for (machine* m : overseen_) m->seen.p = nullptr;
   detail::task_list came;
   for (const auto& p : processors_) {
     if (batches_ && poller_backend_->overdue(p->id)) poller_backend_->flush(p->id, came);
@@ -48,7 +46,7 @@ bool scheduler::oversee() noexcept {
   }
   if (!came.empty()) ready_all(came);
   unsettled_ = false;
-  for (unsigned i = 0; i < count; ++i) look_at(*machines[i], now);
+  for (machine* m : overseen_) look_at(*m, now);
   if (now.share) wake_one();
   if (!now.retaken && now.computing != nullptr &&
       now.stuck == in_use_.load(std::memory_order_relaxed))
@@ -57,9 +55,10 @@ bool scheduler::oversee() noexcept {
   const bool refused = thread_refused_.exchange(false, std::memory_order_relaxed);
   if (std::exchange(short_of_threads_, false) || refused)
     if (settings_.short_of_threads != nullptr)
-      settings_.short_of_threads(settings_.stalled_context, count, refused);
+      settings_.short_of_threads(settings_.stalled_context, static_cast<unsigned>(overseen_.size()),
+                                 refused);
   if (unsettled_)
-    for (unsigned i = 0; i < count; ++i) tell_stall(*machines[i], now.ns);
+    for (machine* m : overseen_) tell_stall(*m, now.ns);
   return now.annotated;
 }
 
@@ -70,6 +69,7 @@ void scheduler::look_at(machine& m, survey& now) noexcept {
   if (std::exchange(m.seen.turns, turns) != turns) {
     m.seen.since_ns = now.ns;
     m.seen.cpu_ns = -1;
+    m.seen.found = verdict::wait;
     m.seen.told = false;
     if (!settings_.retake_at_once) return;
   }
@@ -81,7 +81,7 @@ void scheduler::look_at(machine& m, survey& now) noexcept {
   // acquire in inside(): what the thread wrote of itself before it left.
   if (m.presence.inside()) return;
   const verdict found = judge(m, scoped, now.ns);
-  if (found != verdict::wait) m.seen.blocks = found == verdict::blocked;
+  if (found != verdict::wait) m.seen.found = found;
   if (p != nullptr && found != verdict::wait) {
     ++now.stuck;
     const bool worth_it = worth_handing_on(*p, now.ns);
@@ -90,12 +90,12 @@ void scheduler::look_at(machine& m, survey& now) noexcept {
     else if (worth_it && now.computing == nullptr)
       now.computing = &m;
   }
-  if (settings_.stall_after_ns <= 0 || m.seen.told) return;
-  unsettled_ = true;
+  if (settings_.stall_after_ns > 0 && !m.seen.told && m.seen.found != verdict::wait)
+    unsettled_ = true;
 }
 
 /// Of a thread that is still with the task of the last look.
-scheduler::verdict scheduler::judge(machine& m, bool scoped, std::int64_t now) noexcept {
+verdict scheduler::judge(machine& m, bool scoped, std::int64_t now) noexcept {
   if (scoped || settings_.retake_at_once) return verdict::blocked;
   const std::int64_t cpu = m.cpu.ns();
   const std::int64_t before = std::exchange(m.seen.cpu_ns, cpu);
@@ -105,13 +105,14 @@ scheduler::verdict scheduler::judge(machine& m, bool scoped, std::int64_t now) n
 }
 
 void scheduler::tell_stall(machine& m, std::int64_t now) noexcept {
-  if (m.seen.told || now - m.seen.since_ns < settings_.stall_after_ns || m.presence.inside())
+  if (m.seen.told || m.seen.found == verdict::wait ||
+      now - m.seen.since_ns < settings_.stall_after_ns || m.presence.inside())
     return;
   m.seen.told = true;
   stall what;
   what.thread = m.system_number;
   what.ns = now - m.seen.since_ns;
-  what.blocks = m.seen.blocks;
+  what.blocks = m.seen.found == verdict::blocked;
   bool found = false;
   m.presence.hold_still([&] {
     const detail::task_ctl* task = m.current.load(std::memory_order_relaxed);
@@ -134,8 +135,7 @@ bool scheduler::worth_handing_on(processor& p, std::int64_t now) noexcept {
     return true;
   return idle_.load(std::memory_order_relaxed) == 0 &&
          spinning_.load(std::memory_order_relaxed) == 0 &&
-         !waiting_.load(std::memory_order_relaxed) &&
-         (poller_backend_->watched() != 0 || earliest_timer() != timer_heap::never());
+         !waiting_.load(std::memory_order_relaxed) && anything_to_poll_for();
 }
 
 /// Takes the processor from a thread that does not come back, and wakes somebody for it.
@@ -195,16 +195,21 @@ bool scheduler::all_threads_block() noexcept {
          machines_.size() == lost_ + held;
 }
 
-/// The machines that are there; more may be added meanwhile, none go and none move.
-machine* const* scheduler::overseen(unsigned count) noexcept {
-  for (auto i = overseen_.size(); i < count; ++i) overseen_.push_back(machines_[i].get());
-  return overseen_.data();
+/// Those that are there by now. More are added at times, none go while sysmon runs.
+void scheduler::note_machines() noexcept {
+  const std::lock_guard guard(lock_);
+  for (auto i = overseen_.size(); i < machines_.size(); ++i)
+    overseen_.push_back(machines_[i].get());  // There is room for all.
+}
+
+bool scheduler::anything_to_poll_for() noexcept {
+  return poller_backend_->watched() != 0 || earliest_timer() != timer_heap::never();
 }
 
 bool scheduler::network_neglected() noexcept {
   const std::uint64_t polls = polls_.load(std::memory_order_relaxed);
   return std::exchange(polls_seen_, polls) == polls && !waiting_.load(std::memory_order_relaxed) &&
-         (poller_backend_->watched() != 0 || earliest_timer() != timer_heap::never());
+         anything_to_poll_for();
 }
 
 void scheduler::mend_neglect() noexcept {

@@ -199,7 +199,6 @@ class scheduler {
   bool alone() const noexcept { return started_.load(std::memory_order_relaxed) <= 1; }
 
   // oversee.cpp: a worker that blocks loses its processor.
-  enum class verdict : std::uint8_t { wait, blocked, computes };
   struct survey {
     std::int64_t ns = 0;
     unsigned stuck = 0;  ///< Processors whose task has not changed for long.
@@ -208,11 +207,12 @@ class scheduler {
     bool retaken = false;
     machine* computing = nullptr;  ///< One that has such a processor and uses it.
   };
-  machine* const* overseen(unsigned count) noexcept;
+  void note_machines() noexcept;
   void look_at(machine& m, survey& now) noexcept;
   verdict judge(machine& m, bool scoped, std::int64_t now) noexcept;
   void tell_stall(machine& m, std::int64_t now) noexcept;
   bool worth_handing_on(processor& p, std::int64_t now) noexcept;
+  bool anything_to_poll_for() noexcept;
   bool hand_on(processor& p, machine& m) noexcept;
   void give_up(processor& p, machine& m) noexcept;  // Under lock_.
   bool anybody_for_a_processor() noexcept;
@@ -256,7 +256,7 @@ class scheduler {
   std::atomic<std::uint64_t> hand_offs_missed_{0};
   std::atomic<bool> thread_refused_{false};  ///< By the system; sysmon tells.
   std::atomic<std::uint64_t> stalls_{0};
-  std::atomic<unsigned> started_{0};  ///< Machines; changed under lock_.
+  std::atomic<unsigned> started_{0};  ///< Machines, for alone(); changed under lock_.
   std::atomic<std::uint64_t> next_task_id_{1};
   std::atomic<bool> polling_{false};  ///< Somebody is in a non-blocking poll.
   std::atomic<bool> waiting_{false};  ///< Somebody is the poller; changed under lock_.
@@ -289,7 +289,7 @@ class scheduler {
   parker sysmon_sleep_;
   // sysmon.
   std::uint64_t polls_seen_ = 0;
-  std::vector<machine*> overseen_;  ///< As machines_, which it may not read without the lock.
+  std::vector<machine*> overseen_;  ///< As machines_ at the last look, for use without the lock.
   bool unsettled_ = false;
   bool short_of_threads_ = false;
 };

@@ -173,8 +173,8 @@ void scheduler::start_machine(processor* p, bool spinning) {
   m.spinning = spinning;
   m.thread = std::thread([this, &m] { run_worker(m); });
   machines_.push_back(std::move(started));  // There is room for all.
-  // release: pairs with sysmon's acquire in oversee(), which then finds it in machines_.
-  started_.store(static_cast<unsigned>(machines_.size()), std::memory_order_release);
+  // relaxed: who holds a processor sees it when that matters; see alone().
+  started_.store(static_cast<unsigned>(machines_.size()), std::memory_order_relaxed);
 }
 
 /// One for each processor, beside the `lost` ones that have none.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cove/net/tcp.hpp>
+#include <cove/runtime/detail/log_limit.hpp>
 #include <cove/runtime/supervisor.hpp>
 #include <cove/runtime/time.hpp>
 
@@ -30,7 +31,7 @@ class session_log {
  public:
   session_log() noexcept = default;
   /// Before its first use only.
-  session_log(session_log&&) noexcept {}
+  session_log(session_log&&) noexcept = default;
   /// When the last session has ended.
   ~session_log();
   void operator()(const task_failure& failure) noexcept;
@@ -38,8 +39,7 @@ class session_log {
  private:
   void peer_broke(const task_failure& failure) noexcept;
 
-  std::atomic<std::int64_t> silent_until_ns_{INT64_MIN};
-  std::atomic<std::uint64_t> unsaid_{0};  ///< Since the last line.
+  cove::detail::log_limit broken_{1'000'000'000};
 };
 
 template <class Handler>
