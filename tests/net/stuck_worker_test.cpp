@@ -1,4 +1,5 @@
 #include "support/net_test.hpp"
+#include "support/obstacle.hpp"
 
 // A worker that is stuck in user code holds up nobody else's traffic, be it that another one is
 // free or that all of them are stuck. Nothing here is measured: while a worker is stuck, the
@@ -12,51 +13,6 @@ namespace {
 using namespace cove::test;
 using cove::task;
 using cove::net::tcp_stream;
-
-/// Where a worker may be stuck: a system call tells the kernel's completion work apart.
-enum class place { computing, sleeping, waiting };
-constexpr std::array every_place{place::computing, place::sleeping, place::waiting};
-
-/// What keeps workers, until somebody lets them go.
-class obstacle {
- public:
-  /// Does not come back before let_go(). False: that was in vain.
-  bool hold_up(place where) {
-    ++held_;
-    const auto limit = std::chrono::steady_clock::now() + patience;
-    // Reading the clock is no system call.
-    while (!gone_ && std::chrono::steady_clock::now() < limit) {
-      if (where == place::sleeping) std::this_thread::sleep_for(10ms);  // tidy: allow
-      if (where == place::waiting) {
-        std::unique_lock guard(lock_);
-        told_.wait_for(guard, patience, [this] { return gone_.load(); });
-      }
-    }
-    return gone_;
-  }
-  void let_go() {
-    {
-      const std::lock_guard guard(lock_);
-      gone_ = true;
-    }
-    told_.notify_all();
-  }
-  /// How many workers have come to it.
-  unsigned held() const noexcept { return held_; }
-
- private:
-  std::mutex lock_;
-  std::condition_variable told_;
-  std::atomic<unsigned> held_{0};
-  std::atomic<bool> gone_{false};
-};
-
-task<bool> run_into(obstacle* what, place where) { co_return what->hold_up(where); }
-
-task<> until_held(const obstacle* what) {
-  const auto held = [what] { return what->held() != 0; };
-  co_await eventually(held);
-}
 
 task<> echo(tcp_stream* stream) {
   std::array<std::byte, 16> buffer{};
@@ -115,8 +71,8 @@ std::thread ask_while_held(obstacle* ahead, unsigned workers, std::vector<linked
   });
 }
 
-/// Every worker is held up `where`; the connections are answered by those who take their places.
-task<> hold_up_all(unsigned workers, place where) {
+/// Every worker is held up, in this way; the connections are answered by those who take their places.
+task<> hold_up_all(unsigned workers, stuck_in how) {
   std::vector<linked> links;
   std::vector<cove::join_handle<>> echoing;
   for (int i = 0; i < 4; ++i) links.push_back(co_await make_link());
@@ -126,7 +82,7 @@ task<> hold_up_all(unsigned workers, place where) {
     const std::uint64_t before = cove::runtime::current()->stats().hand_offs;
     std::thread asking = ask_while_held(&ahead, workers, &links);
     std::vector<cove::join_handle<bool>> stuck;
-    for (unsigned i = 0; i < workers; ++i) stuck.push_back(cove::spawn(run_into, &ahead, where));
+    for (unsigned i = 0; i < workers; ++i) stuck.push_back(cove::spawn(run_into, &ahead, how));
     for (auto& each : stuck) {
       const bool went_on = co_await each;
       CHECK(went_on);
@@ -152,7 +108,7 @@ task<bool> begin_and_get_stuck(std::span<linked> links, std::atomic<std::size_t>
   std::vector<cove::join_handle<>> reads;
   for (linked& each : links) reads.push_back(cove::spawn(count_read, &each.stream, answered));
   co_await cove::this_task::yield();
-  const bool went_on = ahead->hold_up(place::waiting);
+  const bool went_on = ahead->hold_up();
   for (auto& each : reads) co_await each;
   co_return went_on;
 }
@@ -191,11 +147,11 @@ TEST_CASE("M13 a connection's round trips go on while one of two workers is stuc
     const auto body = []() -> task<> {
       stream_pair pair = co_await make_streams();
       auto echoing = cove::spawn(echo, &pair.far);
-      for (const place where : every_place) {
+      for (const stuck_in how : every_way) {
         for (int round = 0; round < 5; ++round) {
           co_await converse(&pair.near, round);  // So that it is another worker's turn.
           obstacle ahead;
-          auto stuck = cove::spawn(run_into, &ahead, where);
+          auto stuck = cove::spawn(run_into, &ahead, how);
           co_await until_held(&ahead);
           co_await converse(&pair.near, 50);
           ahead.let_go();
@@ -215,12 +171,12 @@ TEST_CASE("M13 reads that a worker began just before it got stuck are answered")
     const auto body = []() -> task<> {
       std::vector<linked> links;
       for (int i = 0; i < 16; ++i) links.push_back(co_await make_link());
-      for (const place where : every_place) {
+      for (const stuck_in how : every_way) {
         for (int round = 0; round < 5; ++round) {
           obstacle ahead;
           std::vector<cove::join_handle<std::size_t>> reads;
           for (linked& each : links) reads.push_back(cove::spawn(read_one, &each.stream));
-          auto stuck = cove::spawn(run_into, &ahead, where);
+          auto stuck = cove::spawn(run_into, &ahead, how);
           co_await until_held(&ahead);
           for (linked& each : links) each.peer.send("x");
           for (auto& each : reads) {
@@ -242,11 +198,11 @@ TEST_CASE("M13 K16 a read is cancelled although the worker that began it is stuc
     const auto body = []() -> task<> {
       std::vector<linked> links;
       for (int i = 0; i < 16; ++i) links.push_back(co_await make_link());
-      for (const place where : every_place) {
+      for (const stuck_in how : every_way) {
         obstacle ahead;
         std::vector<cove::join_handle<std::size_t>> reads;
         for (linked& each : links) reads.push_back(cove::spawn(read_one, &each.stream));
-        auto stuck = cove::spawn(run_into, &ahead, where);
+        auto stuck = cove::spawn(run_into, &ahead, how);
         co_await until_held(&ahead);
         for (auto& each : reads) each.cancel();
         for (auto& each : reads) {
@@ -265,13 +221,13 @@ TEST_CASE("M13 K16 a read is cancelled although the worker that began it is stuc
 
 TEST_CASE("M14 connections are answered while every worker blocks") {
   for (const unsigned workers : {1U, 2U, 8U})
-    for (const place where : {place::sleeping, place::waiting})
-      run_test([workers, where] { return hold_up_all(workers, where); }, watched(workers));
+    for (const stuck_in how : {stuck_in::sleeping, stuck_in::waiting})
+      run_test([workers, how] { return hold_up_all(workers, how); }, watched(workers));
 }
 
 TEST_CASE("M14 connections are answered while every worker computes") {
   for (const unsigned workers : {1U, 2U, 8U})
-    run_test([workers] { return hold_up_all(workers, place::computing); }, watched(workers));
+    run_test([workers] { return hold_up_all(workers, stuck_in::computing); }, watched(workers));
 }
 
 TEST_CASE("M14 reads are answered that workers began just before all of them blocked") {

@@ -1,9 +1,8 @@
-#include "support/runtime_test.hpp"
+#include "support/channel_pairs.hpp"
 
 #include "state.hpp"
 
 #include <array>
-#include <memory>
 #include <vector>
 
 // Processors that may not be used any more, as the process's share of the machine became smaller,
@@ -16,9 +15,7 @@ using cove::task;
 using cove::test::eventually;
 using cove::test::plain_options;
 using cove::test::run_in;
-using cove::this_task::sleep_for;
 using cove::this_task::yield;
-using std::chrono_literals::operator""us;
 
 cove::sched::scheduler& scheduler() { return cove::runtime::current()->state().scheduler; }
 
@@ -74,35 +71,10 @@ TEST_CASE("M01 M03 tasks and timers go on while processors come and go") {
           std::this_thread::yield();
         }
       });
-      const auto talk = [](cove::channel<int>* to, int count) -> task<> {
-        for (int i = 0; i < count; ++i) {
-          co_await to->send(i);
-          if (i % 8 == 0) co_await yield();
-          if (i % 32 == 0) co_await sleep_for(10us);
-        }
-      };
-      const auto sum = [](cove::channel<int>* from, int count) -> task<long> {
-        long total = 0;
-        for (int i = 0; i < count; ++i) {
-          const std::optional<int> got = co_await from->receive();
-          total += got.value_or(0);
-        }
-        co_return total;
-      };
-      constexpr int count = 2000;
-      std::vector<std::unique_ptr<cove::channel<int>>> channels;
-      std::vector<cove::join_handle<void>> talkers;
-      std::vector<cove::join_handle<long>> sums;
-      for (int i = 0; i < 6; ++i) {
-        channels.push_back(std::make_unique<cove::channel<int>>(2));
-        talkers.push_back(spawn(talk, channels.back().get(), count));
-        sums.push_back(spawn(sum, channels.back().get(), count));
-      }
-      for (auto& each : talkers) co_await each;
-      for (auto& each : sums) {
-        const long total = co_await each;
-        CHECK(total == static_cast<long>(count) * (count - 1) / 2);
-      }
+      cove::test::channel_pairs load;
+      load.pairs = 6;
+      load.count = 2000;
+      co_await cove::test::run_pairs(load);
       over = true;
       changer.join();
     });

@@ -178,7 +178,14 @@ TEST_CASE_TEMPLATE("M14 a processor that is taken has one user", fence, asymmetr
 TEST_CASE("M14 without its barrier the same contest finds two users") {
   // The fault is one processor's store that another one does not see yet.
   if (cove::test::sanitized || std::thread::hardware_concurrency() < 2) return;
-  const outcome seen = contest<no_fence>(1, 0).run(UINT64_MAX, true);
+  // Some ten thousand retakes show it, if both threads have a CPU of their own. On a machine with
+  // other things to do they hardly meet, and that says nothing.
+  constexpr std::uint64_t conclusive = 200'000;
+  const outcome seen = contest<no_fence>(1, 0).run(conclusive, true);
+  if (seen.violations == 0 && seen.retakes < conclusive) {
+    MESSAGE("inconclusive: ", seen.retakes, " retakes were all that the machine allowed");
+    return;
+  }
   MESSAGE("found after ", seen.retakes, " retakes");
   CHECK(seen.violations != 0);
 }
