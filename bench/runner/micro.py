@@ -1,5 +1,6 @@
 """The scheduler's operations, raw and ours in turns, and what the goals make of them today."""
 
+import os
 import re
 import subprocess
 import tempfile
@@ -72,13 +73,15 @@ def limit(name, raw):
     return 1.3 * least if scaled < least else scaled
 
 
-def run_program(program):
+def run_program(command, environment=None):
+    """What it writes to the file that is its last argument: name -> value."""
     with tempfile.NamedTemporaryFile('r', suffix='.txt') as results:
         try:
-            subprocess.run([program, results.name], check=True, timeout=600,
+            subprocess.run([*command, results.name], check=True, timeout=600,
+                           env={**os.environ, **(environment or {})},
                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         except (OSError, subprocess.SubprocessError) as error:
-            raise Unavailable(f'{program}: {error}') from error
+            raise Unavailable(f'{command[0]}: {error}') from error
         with open(results.name, encoding='ascii') as file:  # It may have been replaced.
             pairs = [line.split() for line in file if line.strip()]
     return {name: float(value) for name, value in pairs}
@@ -100,9 +103,9 @@ def measure(raw_program, our_program, rounds, say):
     raw_runs, our_runs = [], []
     for number in range(rounds):
         say(f'micro: round {number + 1} of {rounds}')
-        raw_runs.append(run_program(raw_program))
+        raw_runs.append(run_program([raw_program]))
         try:
-            our_runs.append(run_program(our_program))
+            our_runs.append(run_program([our_program]))
         except Unavailable as reason:
             if number == 0:
                 say(f'micro: without ours: {reason}', keep=True)
