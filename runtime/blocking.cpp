@@ -29,7 +29,7 @@ struct blocking_moves {
     sched::virtual_clock* clock = clock_of(task);
     if (clock != nullptr) clock->begin_external();
     op.phase_ = blocking_op::phase::submitted;
-    if (task.runtime->pool.user().submit(op)) return false;
+    if (task.runtime->pool.of(op.lane_).submit(op)) return false;
     op.phase_ = blocking_op::phase::refused;
     if (clock != nullptr) clock->end_external();
     return true;
@@ -37,7 +37,7 @@ struct blocking_moves {
 
   static bool withdraw(operation& base, task_ctl& task, sched::processor&) noexcept {
     blocking_op& op = from(base);
-    if (!task.runtime->pool.user().take_back(op)) return false;
+    if (!task.runtime->pool.of(op.lane_).take_back(op)) return false;
     op.phase_ = blocking_op::phase::fresh;
     if (sched::virtual_clock* clock = clock_of(task); clock != nullptr) clock->end_external();
     return true;
@@ -48,8 +48,8 @@ struct blocking_moves {
   static constexpr operation_type type{"blocking", advance, withdraw, refuse};
 };
 
-blocking_op::blocking_op(const pool::job_type& call) noexcept
-    : operation(blocking_moves::type), job(call) {}
+blocking_op::blocking_op(const pool::job_type& call, pool_lane lane) noexcept
+    : operation(blocking_moves::type), job(call), lane_(lane) {}
 
 void blocking_op::hand_back(pool::job& which) noexcept {
   task_ctl& task = *static_cast<blocking_op&>(which).task_;

@@ -2,6 +2,7 @@
 
 #include "state.hpp"
 
+#include <array>
 #include <cstring>
 
 // What a hanging or stopping program says of its tasks. The tree is walked from the runtime's own
@@ -75,10 +76,14 @@ std::string describe_task(std::uint64_t id, const char* name, const std::source_
 std::string report_tasks(runtime_state& state) {
   std::string text;
   report_group(state.root, 0, text);
-  if (const pool::lane::counts jobs = state.pool.user().count(); jobs.running + jobs.queued != 0)
-    text += "blocking calls: " + std::to_string(jobs.running) + " running, " +
+  constexpr std::array<const char*, pool_lanes> kinds{"file", "dns", "blocking"};
+  for (unsigned i = 0; i < pool_lanes; ++i) {
+    const pool::lane::counts jobs = state.pool.of(static_cast<pool_lane>(i)).count();
+    if (jobs.running + jobs.queued == 0) continue;
+    text += std::string(kinds[i]) + " calls: " + std::to_string(jobs.running) + " running, " +
             std::to_string(jobs.queued) + " queued, for " + std::to_string(jobs.threads) +
             " threads\n";
+  }
   return text;
 }
 

@@ -57,8 +57,11 @@ void check_options(const runtime_options& options) {
 }
 
 /// Most calls that block only wait and do not compute, so there are several for each worker.
-unsigned pool_threads_for(const runtime_options& options, unsigned workers) {
-  return options.pool_threads != 0 ? options.pool_threads : std::max(16U, 4 * workers);
+pool::thread_pool::limits pool_limits(const runtime_options& options, unsigned workers) {
+  const unsigned several = std::max(16U, 4 * workers);
+  return {.file = several,
+          .dns = 4,
+          .user = options.pool_threads != 0 ? options.pool_threads : several};
 }
 
 std::string next_name() {
@@ -123,7 +126,7 @@ runtime_state::runtime_state(runtime& owner, runtime_options chosen, crew worker
                                        detail::make_ready},
                                       backend_reason)),
       model(scheduler.poller().model()),
-      pool(pool_threads_for(options, workers.most)) {
+      pool(pool_limits(options, workers.most)) {
   descriptors.serve(scheduler.poller());
   root.runtime = this;
   root.on_empty = [](task_group& group) noexcept {

@@ -35,7 +35,7 @@ runtime_stats runtime::stats() const {
   all.polls = scheduler.polls();
   all.tasks_live = all.tasks_spawned > finished ? all.tasks_spawned - finished : 0;
   all.descriptors = scheduler.poller().watched();
-  const pool::lane::counts jobs = state.pool.user().count();
+  const pool::lane::counts jobs = state.pool.of(pool_lane::user).count();
   all.pool_threads = jobs.threads;
   all.pool_threads_max = jobs.threads_max;
   all.jobs_running = jobs.running;

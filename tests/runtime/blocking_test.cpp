@@ -158,6 +158,24 @@ TEST_CASE("a thread is started when it is needed; one call after the other needs
   });
 }
 
+TEST_CASE("a lane whose threads are all stuck holds up no other lane") {
+  run_in(small_pool(1), []() -> task<> {
+    blocked_calls calls;
+    auto runs = spawn(pass, &calls, 1);
+    co_await calls.have_begun(1);
+    auto waits = spawn(pass, &calls, 2);
+    co_await calls.are_queued(1);
+    const int filed = co_await blocking(cove::pool_lane::file, add, 1, 2);
+    CHECK(filed == 3);
+    const auto named = co_await blocking(cove::pool_lane::dns, add, 2, 2).as_result();
+    CHECK(named.value() == 4);
+    CHECK(calls.begun() == 1);
+    calls.release(2);
+    static_cast<void>(co_await runs);
+    static_cast<void>(co_await waits);
+  });
+}
+
 TEST_CASE("F11 a call that waits for its turn is taken back, and is never made") {
   run_in(small_pool(1), []() -> task<> {
     blocked_calls calls;

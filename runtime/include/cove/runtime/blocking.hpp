@@ -23,13 +23,13 @@ class [[nodiscard]] blocking_call : public blocking_op {
       "blocking() is for functions that block; a coroutine is awaited as it is");
 
   template <class G, class... Given>
-  explicit blocking_call(std::in_place_t, G&& f, Given&&... args)
-      : blocking_op(moves), f_(std::forward<G>(f)), args_(std::forward<Given>(args)...) {}
+  explicit blocking_call(pool_lane lane, G&& f, Given&&... args)
+      : blocking_op(moves, lane), f_(std::forward<G>(f)), args_(std::forward<Given>(args)...) {}
   /// Before its start only.
   blocking_call(blocking_call&& other) noexcept(
       std::is_nothrow_move_constructible_v<F> &&
       std::is_nothrow_move_constructible_v<std::tuple<Args...>>)
-      : blocking_op(moves), f_(std::move(other.f_)), args_(std::move(other.args_)) {}
+      : blocking_op(moves, other.lane_), f_(std::move(other.f_)), args_(std::move(other.args_)) {}
 
   value await_resume() {
     check_ended();
@@ -85,6 +85,14 @@ class [[nodiscard]] blocking_result : public blocking_call<F, Args...> {
 
 }  // namespace detail
 
+/// As below, on the threads of one lane.
+template <class F, class... Args>
+  requires std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>
+[[nodiscard]] auto blocking(pool_lane lane, F&& f, Args&&... args) {
+  return detail::blocking_call<std::decay_t<F>, std::decay_t<Args>...>(lane, std::forward<F>(f),
+                                                                       std::forward<Args>(args)...);
+}
+
 /// Calls `f(args...)`, which may block, on a thread of the runtime's pool, and waits for it. Gives
 /// what it returns, or throws what left it. No worker is held up meanwhile.
 ///
@@ -118,8 +126,7 @@ class [[nodiscard]] blocking_result : public blocking_call<F, Args...> {
 template <class F, class... Args>
   requires std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>
 [[nodiscard]] auto blocking(F&& f, Args&&... args) {
-  return detail::blocking_call<std::decay_t<F>, std::decay_t<Args>...>(
-      std::in_place, std::forward<F>(f), std::forward<Args>(args)...);
+  return blocking(pool_lane::user, std::forward<F>(f), std::forward<Args>(args)...);
 }
 
 }  // namespace cove

@@ -2,6 +2,7 @@
 
 #include <cove/runtime/detail/job.hpp>
 #include <cove/runtime/detail/suspend.hpp>
+#include <cove/runtime/pool_lane.hpp>
 
 #include <exception>
 #include <system_error>
@@ -34,7 +35,7 @@ class blocking_op : public awaitable_base, public operation, protected pool::job
   }
 
  protected:
-  explicit blocking_op(const pool::job_type& call) noexcept;
+  explicit blocking_op(const pool::job_type& call, pool_lane lane) noexcept;
   ~blocking_op() { COVE_ASSERT(phase_ != phase::submitted); }
 
   static void hand_back(pool::job& which) noexcept;
@@ -44,6 +45,7 @@ class blocking_op : public awaitable_base, public operation, protected pool::job
   /// For await_resume(): throws the refusal, or what left the call.
   void check_ended();
 
+  const pool_lane lane_;
   std::exception_ptr failure_;  ///< What left the call.
 
  private:
