@@ -29,8 +29,10 @@ struct blocking_moves {
     sched::virtual_clock* clock = clock_of(task);
     if (clock != nullptr) clock->begin_external();
     op.phase_ = blocking_op::phase::submitted;
-    if (task.runtime->pool.of(op.lane_).submit(op)) return false;
-    op.phase_ = blocking_op::phase::refused;
+    const pool::admission what = task.runtime->pool.of(op.lane_).submit(op);
+    if (what == pool::admission::submitted) return false;
+    op.phase_ = what == pool::admission::full ? blocking_op::phase::refused_full
+                                              : blocking_op::phase::refused;
     if (clock != nullptr) clock->end_external();
     return true;
   }
@@ -63,7 +65,16 @@ std::error_code blocking_op::refusal() const noexcept {
   if (stopped_ != stop_reason::none) return code_of(stopped_);
   if (phase_ == phase::refused)
     return std::make_error_code(std::errc::resource_unavailable_try_again);
+  if (phase_ == phase::refused_full)
+    return std::make_error_code(std::errc::device_or_resource_busy);
   return {};
+}
+
+/// `the queue of lane "user" is full (1024 calls)`
+std::string blocking_op::describe_queue() const {
+  const pool::lane_settings& lane = task_->runtime->pool.of(lane_).settings();
+  return std::string("the queue of lane \"") + lane.name + "\" is full (" +
+         std::to_string(lane.queue_max) + " calls)";
 }
 
 void blocking_op::check_ended() {
@@ -71,6 +82,9 @@ void blocking_op::check_ended() {
   if (phase_ == phase::refused)
     throw error(refusal(), "blocking: the system gives no thread",
                 "raise its limit of threads (ulimit -u, pids.max), or have fewer of them");
+  if (phase_ == phase::refused_full)
+    throw error(refusal(), "blocking: " + describe_queue(),
+                "try again later, or raise queue_max in runtime_options::pool");
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 

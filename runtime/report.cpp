@@ -2,7 +2,6 @@
 
 #include "state.hpp"
 
-#include <array>
 #include <cstring>
 
 // What a hanging or stopping program says of its tasks. The tree is walked from the runtime's own
@@ -76,13 +75,13 @@ std::string describe_task(std::uint64_t id, const char* name, const std::source_
 std::string report_tasks(runtime_state& state) {
   std::string text;
   report_group(state.root, 0, text);
-  constexpr std::array<const char*, pool_lanes> kinds{"file", "dns", "blocking"};
-  for (unsigned i = 0; i < pool_lanes; ++i) {
-    const pool::lane::counts jobs = state.pool.of(static_cast<pool_lane>(i)).count();
-    if (jobs.running + jobs.queued == 0) continue;
-    text += std::string(kinds[i]) + " calls: " + std::to_string(jobs.running) + " running, " +
-            std::to_string(jobs.queued) + " queued, for " + std::to_string(jobs.threads) +
-            " threads\n";
+  for (pool::lane& each : state.pool.lanes()) {
+    const pool::lane_counts calls = each.count();
+    const std::size_t queued = calls.queued + calls.at_door;
+    if (calls.running + queued == 0) continue;
+    text += std::string("calls on lane ") + each.settings().name + ": " +
+            std::to_string(calls.running) + " running, " + std::to_string(queued) +
+            " queued, for " + std::to_string(calls.threads) + " threads\n";
   }
   return text;
 }

@@ -5,6 +5,7 @@
 #include "cpu_limit.hpp"
 #include "descriptor.hpp"
 #include "netpoll/pick.hpp"
+#include "pool_options.hpp"
 #include "state.hpp"
 
 #include <algorithm>
@@ -46,22 +47,11 @@ void check_options(const runtime_options& options) {
     throw error(std::make_error_code(std::errc::invalid_argument),
                 "runtime_options::extra_threads = " + std::to_string(options.extra_threads),
                 "give a number up to 10000");
-  if (options.pool_threads > 1024)
-    throw error(std::make_error_code(std::errc::invalid_argument),
-                "runtime_options::pool_threads = " + std::to_string(options.pool_threads),
-                "give a number from 1 to 1024, or 0 for the usual one");
+  static_cast<void>(detail::settle(options.pool, 1));
   if (options.tuning.ring_slots < 1 || options.tuning.ring_slots > 256)
     throw error(std::make_error_code(std::errc::invalid_argument),
                 "tuning::ring_slots = " + std::to_string(options.tuning.ring_slots),
                 "give a number from 1 to 256");
-}
-
-/// Most calls that block only wait and do not compute, so there are several for each worker.
-pool::thread_pool::limits pool_limits(const runtime_options& options, unsigned workers) {
-  const unsigned several = std::max(16U, 4 * workers);
-  return {.file = several,
-          .dns = 4,
-          .user = options.pool_threads != 0 ? options.pool_threads : several};
 }
 
 std::string next_name() {
@@ -126,7 +116,7 @@ runtime_state::runtime_state(runtime& owner, runtime_options chosen, crew worker
                                        detail::make_ready},
                                       backend_reason)),
       model(scheduler.poller().model()),
-      pool(pool_limits(options, workers.most)) {
+      pool(settle(options.pool, workers.most)) {
   descriptors.serve(scheduler.poller());
   root.runtime = this;
   root.on_empty = [](task_group& group) noexcept {

@@ -1,6 +1,41 @@
 #include "state.hpp"
 
 namespace cove {
+namespace {
+
+lane_stats lane_now(pool::lane& which) noexcept {
+  const pool::lane_counts now = which.count();
+  lane_stats all;
+  all.threads = now.threads;
+  all.threads_max = which.settings().threads_max;
+  all.threads_started = now.threads_started;
+  all.running = now.running;
+  all.queued = now.queued;
+  all.at_door = now.at_door;
+  all.finished = now.finished;
+  all.taken_back = now.taken_back;
+  all.refused = now.refused;
+  all.waited = std::chrono::nanoseconds(now.waited_ns);
+  all.waited_most = std::chrono::nanoseconds(now.waited_most_ns);
+  return all;
+}
+
+std::string lane_line(const char* title, const lane_stats& now) {
+  const auto number = [](std::uint64_t value) { return std::to_string(value); };
+  const auto micros = [](std::chrono::nanoseconds time) {
+    return std::to_string(time / std::chrono::microseconds(1)) + " us";
+  };
+  const auto begun = static_cast<std::int64_t>(now.running + now.finished);
+  const auto mean = begun != 0 ? now.waited / begun : std::chrono::nanoseconds(0);
+  return title + number(now.threads) + " of " + number(now.threads_max) + " threads (" +
+         number(now.threads_started) + " started), calls: " + number(now.running) + " running, " +
+         number(now.queued) + " queued, " + number(now.at_door) + " at its door, " +
+         number(now.finished) + " finished, " + number(now.taken_back) + " taken back, " +
+         number(now.refused) + " refused, waited " + micros(mean) + " on average, " +
+         micros(now.waited_most) + " at most\n";
+}
+
+}  // namespace
 
 runtime_stats runtime::stats() const {
   detail::runtime_state& state = *state_;
@@ -35,12 +70,9 @@ runtime_stats runtime::stats() const {
   all.polls = scheduler.polls();
   all.tasks_live = all.tasks_spawned > finished ? all.tasks_spawned - finished : 0;
   all.descriptors = scheduler.poller().watched();
-  const pool::lane::counts jobs = state.pool.of(pool_lane::user).count();
-  all.pool_threads = jobs.threads;
-  all.pool_threads_max = jobs.threads_max;
-  all.jobs_running = jobs.running;
-  all.jobs_queued = jobs.queued;
-  all.jobs_finished = jobs.finished;
+  all.pool.file = lane_now(state.pool.of(pool_lane::file));
+  all.pool.dns = lane_now(state.pool.of(pool_lane::dns));
+  all.pool.user = lane_now(state.pool.of(pool_lane::user));
   return all;
 }
 
@@ -61,9 +93,9 @@ std::string to_string(const runtime_stats& stats) {
   text += "polls        " + number(stats.polls) + "\n";
   text += "timers       " + number(stats.timers) + "\n";
   text += "descriptors  " + number(stats.descriptors) + "\n";
-  text += "pool         " + number(stats.pool_threads) + " of " + number(stats.pool_threads_max) +
-          " threads started, jobs: " + number(stats.jobs_running) + " running, " +
-          number(stats.jobs_queued) + " queued, " + number(stats.jobs_finished) + " finished\n";
+  text += lane_line("pool: file   ", stats.pool.file);
+  text += lane_line("pool: dns    ", stats.pool.dns);
+  text += lane_line("pool: user   ", stats.pool.user);
   return text;
 }
 

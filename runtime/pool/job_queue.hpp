@@ -13,6 +13,9 @@ class job_queue {
  public:
   std::size_t size() const noexcept { return size_; }
 
+  /// The one that came first; null if there is none.
+  const job* front() const noexcept { return first_; }
+
   void push(job& which) noexcept {
     COVE_ASSERT(!which.queued);
     which.queued = true;
@@ -23,7 +26,7 @@ class job_queue {
     ++size_;
   }
 
-  /// The one that came first; null if there is none.
+  /// Takes out the one that came first; null if there is none.
   job* pop() noexcept {
     job* which = first_;
     if (which != nullptr) remove(*which);

@@ -12,17 +12,14 @@ namespace cove::pool {
 /// its own.
 class thread_pool {
  public:
-  /// How many threads each may have at once.
-  struct limits {
-    unsigned file;
-    unsigned dns;
-    unsigned user;
-  };
+  /// In the order of pool_lane.
+  using lanes_settings = std::array<lane_settings, pool_lanes>;
 
-  explicit thread_pool(limits most) noexcept
-      : lanes_{lane({"file", most.file}), lane({"dns", most.dns}), lane({"user", most.user})} {}
+  explicit thread_pool(const lanes_settings& chosen) noexcept
+      : lanes_{lane(chosen[0]), lane(chosen[1]), lane(chosen[2])} {}
 
   lane& of(pool_lane which) noexcept { return lanes_[static_cast<std::size_t>(which)]; }
+  std::array<lane, pool_lanes>& lanes() noexcept { return lanes_; }
 
   /// Ends the threads; see lane::end().
   void end() noexcept {

@@ -45,7 +45,7 @@ std::optional<int> read_command_line(int argc, char** argv, command_line& chosen
   app.add_option("--workers", chosen.options.workers, "worker threads")
       ->envname("COVE_WORKERS")
       ->check(CLI::Range(1, 1024));
-  app.add_option("--pool", chosen.options.pool_threads, "limit of blocking threads")
+  app.add_option("--pool", chosen.options.pool.user.threads_max, "limit of users' blocking threads")
       ->check(CLI::Range(1, 1024));
   app.add_flag("--verbose", chosen.verbose, "every request to standard error");
   try {

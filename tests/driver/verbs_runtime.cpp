@@ -63,9 +63,9 @@ task<> run_stats(call& c) {
   said["tasks"] = now.tasks_live - 1;
   said["timers"] = now.timers;
   said["fds"] = now.descriptors;
-  said["pool_max"] = now.pool_threads_max;
-  said["pool_busy"] = now.jobs_running;
-  said["pool_queued"] = now.jobs_queued;
+  said["pool_max"] = now.pool.user.threads_max;
+  said["pool_busy"] = now.pool.user.running;
+  said["pool_queued"] = now.pool.user.queued;
   said["wakes"] = now.wakes;
   said["polls"] = now.polls;
   said["steals"] = now.steals;

@@ -59,6 +59,6 @@ TEST_CASE("F13 with every thread of the pool stuck, connections and timers go on
     static_cast<void>(co_await echoing.as_result());
   };
   cove::runtime_options options = net_options();
-  options.pool_threads = 2;
+  options.pool.user.threads_max = 2;
   run_test(body, options);
 }

@@ -33,7 +33,7 @@ constexpr int calls_each = many / callers_most;
 
 cove::runtime_options crowded(unsigned workers, unsigned threads) {
   cove::runtime_options options = plain_options(workers);
-  options.pool_threads = threads;
+  options.pool.user.threads_max = threads;
   return options;
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("F14 thousands of calls from several workers: each is made once and gi
         const int sum = co_await each;
         CHECK(sum == calls_each * (calls_each - 1) / 2);
       }
-      CHECK(runtime::current()->stats().jobs_finished == callers_most * calls_each);
+      CHECK(runtime::current()->stats().pool.user.finished == callers_most * calls_each);
     });
     CHECK(all.made == callers_most * calls_each);
     CHECK(all.most_inside <= static_cast<int>(threads));
@@ -195,8 +195,8 @@ TEST_CASE("without a thread a call fails and says what to do; the next one tries
       const auto told = co_await blocking(one).as_result();
       CHECK(told.error() == code);
     }
-    CHECK(runtime::current()->stats().pool_threads == 0);
-    CHECK(runtime::current()->stats().jobs_queued == 0);
+    CHECK(runtime::current()->stats().pool.user.threads == 0);
+    CHECK(runtime::current()->stats().pool.user.queued == 0);
   });
 }
 
@@ -217,7 +217,7 @@ TEST_CASE("where the system gives no further thread, calls wait for those that a
     calls.release(3);
     const int sum = (co_await first) + (co_await second) + (co_await third);
     CHECK(sum == 6);
-    CHECK(runtime::current()->stats().pool_threads == 1);
+    CHECK(runtime::current()->stats().pool.user.threads == 1);
   });
 }
 

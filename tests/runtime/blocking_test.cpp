@@ -124,16 +124,16 @@ TEST_CASE("F14 no more calls run at once than there may be threads; the others w
       all.push_back(spawn(pass, &calls, i));
       const auto is_submitted = [i] {
         const auto now = runtime::current()->stats();
-        return now.jobs_running + now.jobs_queued == static_cast<unsigned>(i) + 1;
+        return now.pool.user.running + now.pool.user.queued == static_cast<unsigned>(i) + 1;
       };
       co_await eventually(is_submitted);
     }
     co_await calls.have_begun(2);
     const auto now = runtime::current()->stats();
-    CHECK(now.jobs_running == 2);
-    CHECK(now.jobs_queued == 4);
-    CHECK(now.pool_threads == 2);
-    CHECK(now.pool_threads_max == 2);
+    CHECK(now.pool.user.running == 2);
+    CHECK(now.pool.user.queued == 4);
+    CHECK(now.pool.user.threads == 2);
+    CHECK(now.pool.user.threads_max == 2);
     for (int begun = 2; begun <= 6; ++begun) {
       co_await calls.have_begun(begun);
       CHECK(calls.begun() == begun);
@@ -145,16 +145,16 @@ TEST_CASE("F14 no more calls run at once than there may be threads; the others w
       CHECK(passed == i);
     }
     CHECK(calls.in_order());
-    CHECK(runtime::current()->stats().jobs_finished == 6);
+    CHECK(runtime::current()->stats().pool.user.finished == 6);
   });
 }
 
 TEST_CASE("a thread is started when it is needed; one call after the other needs one") {
   run_in(small_pool(8), []() -> task<> {
-    CHECK(runtime::current()->stats().pool_threads == 0);
+    CHECK(runtime::current()->stats().pool.user.threads == 0);
     for (int i = 0; i < 100; ++i) static_cast<void>(co_await blocking(add, i, i));
-    CHECK(runtime::current()->stats().pool_threads == 1);
-    CHECK(runtime::current()->stats().jobs_finished == 100);
+    CHECK(runtime::current()->stats().pool.user.threads == 1);
+    CHECK(runtime::current()->stats().pool.user.finished == 100);
   });
 }
 
@@ -186,7 +186,7 @@ TEST_CASE("F11 a call that waits for its turn is taken back, and is never made")
     waits.cancel();
     const auto ended = co_await waits.as_result();
     CHECK(ended.error() == std::errc::operation_canceled);
-    CHECK(runtime::current()->stats().jobs_queued == 0);
+    CHECK(runtime::current()->stats().pool.user.queued == 0);
     calls.release(1);
     const int first = co_await runs;
     CHECK(first == 1);
@@ -279,7 +279,7 @@ TEST_CASE("a shield keeps a call in the queue when its task is asked to end") {
     co_await calls.are_queued(1);
     second.cancel();
     co_await cove::test::settle();
-    CHECK(runtime::current()->stats().jobs_queued == 1);
+    CHECK(runtime::current()->stats().pool.user.queued == 1);
     calls.release(2);
     static_cast<void>(co_await first);
     const auto ended = co_await second.as_result();
@@ -313,12 +313,12 @@ TEST_CASE("F15 M04 a runtime takes back what is queued, reports what runs, and w
   auto runs = in.spawn(pass, &calls, 1);
   CHECK(cove::test::thread_waits_for([&] { return calls.begun() == 1; }));
   auto waits = in.spawn(pass, &calls, 2);
-  CHECK(cove::test::thread_waits_for([&] { return in.stats().jobs_queued == 1; }));
+  CHECK(cove::test::thread_waits_for([&] { return in.stats().pool.user.queued == 1; }));
   CHECK(in.report().find("waits for blocking at blocking_test.cpp") != std::string::npos);
-  CHECK(in.report().find("blocking calls: 1 running, 1 queued") != std::string::npos);
+  CHECK(in.report().find("calls on lane user: 1 running, 1 queued") != std::string::npos);
   CHECK(!in.stop(1ms));
   CHECK(cove::test::thread_waits_for([&] { return waits.done(); }));
-  CHECK(in.report().find("blocking calls: 1 running, 0 queued") != std::string::npos);
+  CHECK(in.report().find("calls on lane user: 1 running, 0 queued") != std::string::npos);
   calls.release(1);
   CHECK(in.stop(cove::test::patience));
   CHECK(in.wait(std::move(runs)) == 1);
@@ -367,7 +367,7 @@ TEST_CASE("virtual time stands while a call is out, and a limit does not pass") 
 
 TEST_CASE("virtual time goes on when a call was taken back") {
   cove::test::run_options options;
-  options.runtime.pool_threads = 1;
+  options.runtime.pool.user.threads_max = 1;
   cove::test::run_with(options, []() -> task<> {
     blocked_calls calls;
     auto runs = spawn(pass, &calls, 1);
@@ -387,14 +387,14 @@ TEST_CASE("virtual time goes on when a call was taken back") {
 
 TEST_CASE("a number of threads that makes no sense is refused") {
   cove::runtime_options options;
-  options.pool_threads = 1025;
+  options.pool.user.threads_max = 1025;
   std::string text;
   try {
     runtime in(options);
   } catch (const cove::error& e) {
     text = e.what();
   }
-  CHECK(text.find("runtime_options::pool_threads = 1025") != std::string::npos);
+  CHECK(text.find("runtime_options::pool.user.threads_max = 1025") != std::string::npos);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace cove::test {
 /// One worker, and a pool of so many threads.
 inline runtime_options small_pool(unsigned threads) {
   runtime_options options = plain_options(1);
-  options.pool_threads = threads;
+  options.pool.user.threads_max = threads;
   return options;
 }
 
@@ -45,7 +45,7 @@ class blocked_calls {
     co_await eventually(enough);
   }
   static task<> are_queued(std::uint64_t count) {
-    const auto enough = [count] { return runtime::current()->stats().jobs_queued == count; };
+    const auto enough = [count] { return runtime::current()->stats().pool.user.queued == count; };
     co_await eventually(enough);
   }
 

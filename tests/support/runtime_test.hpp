@@ -107,8 +107,11 @@ class clean_end {
     CHECK(left.tasks_queued == 0);
     CHECK(left.timers == 0);
     CHECK(left.descriptors == 0);
-    CHECK(left.jobs_running == 0);
-    CHECK(left.jobs_queued == 0);
+    for (const lane_stats& lane : {left.pool.file, left.pool.dns, left.pool.user}) {
+      CHECK(lane.running == 0);
+      CHECK(lane.queued == 0);
+      CHECK(lane.at_door == 0);
+    }
   }
 
  private:

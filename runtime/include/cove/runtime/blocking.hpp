@@ -85,7 +85,7 @@ class [[nodiscard]] blocking_result : public blocking_call<F, Args...> {
 
 }  // namespace detail
 
-/// As below, on the threads of one lane.
+/// blocking() on the threads of one lane, which no other lane's calls hold up.
 template <class F, class... Args>
   requires std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>
 [[nodiscard]] auto blocking(pool_lane lane, F&& f, Args&&... args) {
@@ -102,9 +102,10 @@ template <class F, class... Args>
 /// frame; they are used up by the call and go on the caller's side. References and pointers to what
 /// the caller has stay good, because a call that has begun is waited for, whatever happens.
 ///
-/// There are as many threads as calls that run at once, up to runtime_options::pool_threads; those
-/// beyond wait for their turn, in order. A call takes two changes of threads, so it is worth it for
-/// what takes longer than some 20 µs, or may. Long computations are at home here, too.
+/// A lane has as many threads as calls that run at once, up to its limits; calls beyond wait for
+/// their turn, in order. runtime_options::pool sets the limits, runtime::stats() says how it goes.
+/// A call takes two changes of threads, so it is worth it for what takes longer than some 20 µs, or
+/// may. Long computations are at home here, too.
 ///
 /// Inside `f` there is no task: it cannot await, this_task, spawn and task variables do not work,
 /// and cove::clock is the real one. It may use channels as a thread, and runtime::spawn; signals do
@@ -112,7 +113,9 @@ template <class F, class... Args>
 ///
 /// Errors:       those of `f`, unchanged. canceled or deadline_exceeded if it was not called;
 ///               resource_unavailable_try_again if the pool has no thread and the system gives
-///               none. as_result() gives these, and a std::system_error of f, in place of a throw.
+///               none; device_or_resource_busy if the lane's queue is full and its options say
+///               that it refuses then. as_result() gives these, and a std::system_error of f, in
+///               place of a throw.
 /// Cancellation: a call that waits for its turn is not made. One that has begun goes on to its end
 ///               and is waited for, and its outcome is that of the await, as if nobody had asked.
 /// Threads:      awaited by tasks. `f` runs on another thread, after all that its caller did before

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/runtime/pool_options.hpp>
 #include <cove/runtime/spawn.hpp>
 #include <cove/runtime/stall.hpp>
 #include <cove/runtime/time.hpp>
@@ -48,9 +49,8 @@ struct runtime_options {
   /// epoll_wait, nanosleep; signal(7) lists them. `addr2line -Cfie MODULE 0xOFFSET` says more of
   /// each line.
   bool stall_stacks = false;
-  /// Threads that blocking() uses at once, at most; each is started when it is needed and stays. 0:
-  /// four for each worker, at least 16.
-  unsigned pool_threads = 0;
+  /// The pool's threads and queues, lane by lane; see blocking().
+  pool_options pool;
   /// Called instead of std::terminate when an exception leaves a task of spawn_detached. Must not
   /// throw.
   void (*on_detached_failure)(std::exception_ptr failure) noexcept = nullptr;
@@ -87,11 +87,7 @@ struct runtime_stats {
   std::uint64_t polls = 0;        ///< Times the network was asked.
   std::uint64_t timers = 0;       ///< Timers set.
   std::uint64_t descriptors = 0;  ///< Descriptors watched.
-  unsigned pool_threads = 0;      ///< Threads of the pool started so far; see blocking().
-  unsigned pool_threads_max = 0;
-  std::uint64_t jobs_running = 0;   ///< Calls of blocking() that a thread of the pool has begun.
-  std::uint64_t jobs_queued = 0;    ///< Those that wait for one.
-  std::uint64_t jobs_finished = 0;  ///< Those that have ended so far.
+  pool_stats pool;                ///< Calls of blocking(), and what files and names cost.
 };
 
 /// Several lines for people.
@@ -151,7 +147,7 @@ class runtime {
   }
 
   /// The tasks that have not ended, one a line: number, name, place, and what each waits for. Then
-  /// how many calls of blocking() run and wait for a thread, if there are any.
+  /// how many calls run on each lane of the pool and wait for a thread, if there are any.
   std::string report() const;
 
   /// What it has been doing; see runtime_stats. Tasks included.

@@ -5,6 +5,7 @@
 #include <cove/runtime/pool_lane.hpp>
 
 #include <exception>
+#include <string>
 #include <system_error>
 
 // A call on the pool as its task waits for it: an operation that is a job. Who has the job when
@@ -13,7 +14,7 @@
 //   fresh     -> submitted  advance(): announced to virtual time, given to the lane
 //   submitted -> ended      the parking word was completed: it was handed back, with its outcome
 //   submitted -> fresh      withdraw() before it began: taken back
-//   fresh     -> refused    there is no thread for it
+//   fresh     -> refused    there is no thread for it, or its lane is full and refuses
 //
 // The thread writes the outcome and then completes the parking word, which publishes it; from there
 // on the operation, its frame and its task are somebody else's. If withdraw() comes too late, the
@@ -51,7 +52,9 @@ class blocking_op : public awaitable_base, public operation, protected pool::job
  private:
   friend struct blocking_moves;
 
-  enum class phase : std::uint8_t { fresh, submitted, ended, refused };
+  enum class phase : std::uint8_t { fresh, submitted, ended, refused, refused_full };
+
+  std::string describe_queue() const;
 
   phase phase_ = phase::fresh;
   stop_reason stopped_ = stop_reason::none;

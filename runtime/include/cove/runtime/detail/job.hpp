@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 // Work for the pool: what somebody who must not block hands to a thread that may. The protocol
 // stands in runtime/pool/lane.hpp.
 
@@ -23,6 +25,8 @@ struct job {
   job& operator=(const job&) = delete;
 
   const job_type* kind;
+
+  std::int64_t since_ns = 0;  ///< When it was submitted, in real time.
 
   // Under the lane's lock.
   bool queued = false;
