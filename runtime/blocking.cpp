@@ -23,7 +23,7 @@ struct blocking_moves {
       op.phase_ = blocking_op::phase::ended;
       return true;
     }
-    op.stopped_ = glance(task);
+    if (!op.masked) op.stopped_ = glance(task);
     if (op.stopped_ != stop_reason::none) return true;
     // Virtual time stands while a call is out, as for any external_work.
     sched::virtual_clock* clock = clock_of(task);
