@@ -39,7 +39,7 @@ std::uint64_t bits_of(std::span<const int> signals) {
 signal_set::signal_set(std::span<const int> signals) {
   inbox_.named = bits_of(signals);
   const detail::signal_line line = detail::open_signal_line();
-  socket_ = cove::detail::descriptor(line.ear, false);
+  socket_ = cove::detail::descriptor(line.ear, cove::detail::descriptor_kind::socket);
   inbox_.bell = line.bell;
   detail::subscribe(inbox_);
 }

@@ -72,7 +72,7 @@ task<tcp_stream> tcp_stream::connect(socket_address to, connect_options options)
     co_await cove::detail::request_check("connect");  // Nothing is sent for who must end.
     const result<int> made = detail::make_tcp_socket(to);
     if (!made) cove::detail::throw_error(made.error(), quoted("connect", to));
-    cove::detail::descriptor socket(*made, true);
+    cove::detail::descriptor socket(*made, cove::detail::descriptor_kind::tcp);
     if (const auto why = detail::set_connect_options(*made, options); why)
       cove::detail::throw_error(why, quoted("connect", to));
 
@@ -216,7 +216,7 @@ tcp_listener tcp_listener::bind(socket_address at, const listen_options& options
   };
   const result<int> made = detail::make_tcp_socket(at);
   check("bind", made.error());
-  cove::detail::descriptor socket(*made, false);
+  cove::detail::descriptor socket(*made, cove::detail::descriptor_kind::socket);
   check("bind", detail::set_listen_options(*made, at, options));
   check("bind", detail::bind_socket(*made, at));
   check("listen", detail::listen_socket(*made, options.backlog));

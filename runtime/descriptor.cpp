@@ -129,7 +129,7 @@ descriptor::descriptor(descriptor&& other) noexcept
       ends_(other.ends_),
       deadlines_(std::exchange(other.deadlines_, nullptr)),
       fd_(other.fd_),
-      stream_(other.stream_) {
+      kind_(other.kind_) {
   COVE_ASSERT(word_.load(std::memory_order_relaxed) != occupied);
 }
 
@@ -140,7 +140,7 @@ descriptor& descriptor::operator=(descriptor&& other) noexcept {
     ends_ = other.ends_;
     deadlines_ = std::exchange(other.deadlines_, nullptr);
     fd_ = other.fd_;
-    stream_ = other.stream_;
+    kind_ = other.kind_;
   }
   return *this;
 }
@@ -193,7 +193,7 @@ poll_desc* descriptor::attach_slowly(task_ctl& task, io_op& why) noexcept {
     return nullptr;
   }
   desc->fd = fd_;
-  desc->stream = stream_;
+  desc->kind = kind_;
   desc->completes = task.runtime->model == netpoll::model::completion;
   desc->ends = ends_;
   if (const std::error_code failed = task.runtime->scheduler.poller().open(*desc); failed) {
@@ -285,7 +285,7 @@ bool descriptor::try_bare(io_op& op) noexcept {
   }
   poll_desc passing;
   passing.fd = fd_;
-  passing.stream = stream_;
+  passing.kind = kind_;
   passing.ends = ends_;
   const bool ready = ends_already(op, passing) || perform(op, passing) != step::would_block;
   ends_ = passing.ends;

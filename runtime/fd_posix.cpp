@@ -1,5 +1,6 @@
 #include "io_syscall.hpp"
 #include "native_vector.hpp"
+#include "plain_calls.hpp"
 #include "socket_calls.hpp"
 
 #include <cove/runtime/detail/buffer_cache.hpp>
@@ -69,16 +70,58 @@ std::int64_t is_ready(int fd, short events) noexcept {
   return count == 0 ? -EAGAIN : count;
 }
 
-std::int64_t receive_borrowed(io_op& op, int fd) noexcept {
+/// Into a buffer that is taken for it, and kept if it holds something.
+template <class Read>
+std::int64_t into_borrowed(io_op& op, Read read) noexcept {
   op.buffer = borrow_buffer();
   if (op.buffer == nullptr) return -ENOMEM;
   op.size = borrowed_bytes;
-  const std::int64_t n = retry([&] { return receive(fd, op.buffer, op.size, MSG_DONTWAIT); });
+  const std::int64_t n = read();
   if (n <= 0) {
     return_buffer(op.buffer);
     op.buffer = nullptr;
   }
   return n;
+}
+
+std::int64_t receive_borrowed(io_op& op, int fd) noexcept {
+  return into_borrowed(op, [&op, fd] {
+    return retry([&] { return receive(fd, op.buffer, op.size, MSG_DONTWAIT); });
+  });
+}
+
+/// A FIFO that nobody has opened for writing yet gives 0 like one whose writers have gone, but no
+/// hang-up. One that has bytes by now was opened in between.
+template <class Read>
+std::int64_t read_pipe(int fd, Read read) noexcept {
+  for (;;) {
+    if (const std::int64_t n = retry(read); n != 0) return n;
+    pollfd what{fd, POLLIN, 0};
+    if (const std::int64_t count = retry([&] { return ::poll(&what, 1, 0); }); count <= 0)
+      return count == 0 ? -EAGAIN : count;
+    if ((what.revents & POLLIN) == 0) return 0;
+  }
+}
+
+template <class Read>
+std::int64_t read_plain(const poll_desc& desc, Read read) noexcept {
+  return desc.kind == descriptor_kind::pipe ? read_pipe(desc.fd, read) : retry(read);
+}
+
+std::int64_t read_borrowed(io_op& op, const poll_desc& desc) noexcept {
+  return into_borrowed(
+      op, [&] { return read_plain(desc, [&] { return read(desc.fd, op.buffer, op.size); }); });
+}
+
+std::int64_t read_parts(io_op& op, const poll_desc& desc) noexcept {
+  const native_vector parts(op);
+  const auto count = static_cast<int>(parts.count());
+  return read_plain(desc, [&] { return ::readv(desc.fd, parts.parts(), count); });
+}
+
+std::int64_t write_parts(io_op& op, int fd) noexcept {
+  const native_vector parts(op);
+  return retry([&] { return write_quietly(fd, parts.parts(), static_cast<int>(parts.count())); });
 }
 
 /// Errors of a client that went away before it was accepted: the next one is tried.
@@ -111,7 +154,7 @@ bool ends_connection(int error) noexcept {
 int hidden_error(poll_desc& desc) noexcept {
   if (const int broken = desc.ends.broken.load(std::memory_order_acquire); broken != 0)
     return broken;
-  if (!desc.stream || desc.ends.wrote_last.load(std::memory_order_relaxed) ||
+  if (!desc.is_tcp() || desc.ends.wrote_last.load(std::memory_order_relaxed) ||
       desc.ends.peer_finished.load(std::memory_order_acquire))
     return 0;
   if ((desc.latched() & (netpoll::hung_up | netpoll::failed)) == 0 &&
@@ -175,7 +218,7 @@ step book_read(io_op& op, poll_desc& desc, std::int64_t n) noexcept {
   }
   // A short read of a TCP stream means that the kernel has no more, unless there is something
   // latched that only reading on will show. The next read arms without trying first.
-  if (desc.stream && desc.latched() == 0 && !op.vectored() && moved < op.size)
+  if (desc.is_tcp() && desc.latched() == 0 && !op.vectored() && moved < op.size)
     desc.drained_at(direction::read) = true;
   if (op.kind == io_kind::borrow) {
     op.transferred = moved;
@@ -204,7 +247,9 @@ bool ends_already(io_op& op, poll_desc& desc) noexcept {
   return true;
 }
 
-std::int64_t call_once(io_op& op, int fd) noexcept {
+namespace {
+
+std::int64_t call_socket(io_op& op, int fd) noexcept {
   switch (op.kind) {
     case io_kind::read: return retry([&] { return receive(fd, op.buffer, op.size, MSG_DONTWAIT); });
     case io_kind::peek:
@@ -221,6 +266,34 @@ std::int64_t call_once(io_op& op, int fd) noexcept {
     case io_kind::wait_out: return is_ready(fd, POLLOUT);
   }
   return -EINVAL;
+}
+
+/// What is no socket has no other operations.
+std::int64_t call_plain(io_op& op, const poll_desc& desc) noexcept {
+  switch (op.kind) {
+    case io_kind::read: return read_plain(desc, [&] { return read(desc.fd, op.buffer, op.size); });
+    case io_kind::borrow: return read_borrowed(op, desc);
+    case io_kind::read_v: return read_parts(op, desc);
+    case io_kind::write: {
+      const iovec all{op.buffer, op.size};
+      return retry([&] { return write_quietly(desc.fd, &all, 1); });
+    }
+    case io_kind::write_v: return write_parts(op, desc.fd);
+    case io_kind::wait_in: return is_ready(desc.fd, POLLIN);
+    case io_kind::wait_out: return is_ready(desc.fd, POLLOUT);
+    default: return -EINVAL;
+  }
+}
+
+std::int64_t make_call(io_op& op, const poll_desc& desc) noexcept {
+  return desc.is_socket() ? call_socket(op, desc.fd) : call_plain(op, desc);
+}
+
+}  // namespace
+
+std::int64_t call_once(io_op& op, const poll_desc& desc) noexcept {
+  if (!made_by_worker(op, desc)) return make_call(op, desc);
+  return is_ready(desc.fd, direction_of(op.kind) == direction::write ? POLLOUT : POLLIN);
 }
 
 step book(io_op& op, poll_desc& desc, std::int64_t outcome) noexcept {
@@ -244,7 +317,7 @@ step book(io_op& op, poll_desc& desc, std::int64_t outcome) noexcept {
   }
 }
 
-step perform(io_op& op, poll_desc& desc) noexcept { return book(op, desc, call_once(op, desc.fd)); }
+step perform(io_op& op, poll_desc& desc) noexcept { return book(op, desc, make_call(op, desc)); }
 
 std::error_code close_number(int fd) noexcept {
   // Not repeated after EINTR: Linux has given the number back by then.

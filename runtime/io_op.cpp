@@ -26,6 +26,8 @@
 // On a completion backend 2 to 4 are: put the task into the slot, where a closer or a deadline
 // finds it; see to the timer; give the operation to the backend; park. The completion brings the
 // outcome, and 1 follows if it wants more, or was broken off for a deadline that has moved on.
+// Of what is no socket it only brings that the call can be made now: 2, here, follows (see
+// made_by_worker()).
 
 namespace cove::detail {
 namespace {
@@ -187,10 +189,15 @@ bool advance_completion(io_op& op, task_ctl& task, sched::processor& p) noexcept
     task.word.end_operation();
     if (op.cause == stop_reason::deadline) op.cause = stop_reason::none;
     // A canceled completion has moved nothing; step 1 says why, or the operation starts again.
-    if (op.result != -ECANCELED && book(op, desc, op.result) == step::final) return true;
+    const bool only_ready = op.result >= 0 && made_by_worker(op, desc);
+    if (op.result != -ECANCELED && !only_ready && book(op, desc, op.result) == step::final)
+      return true;
   }
+  const bool tried = op.tried;
+  op.tried = false;
   desc.drained_at(direction_of(op.kind)) = false;
   if (must_end(op, task) || has_nothing_to_do(op)) return true;
+  if (!tried && made_by_worker(op, desc) && try_now(op, task, desc, false)) return true;
   slot.prepare();
   slot.arm(task);
   if (!watch_deadline(op, task, p)) {
@@ -241,7 +248,7 @@ bool io_try(io_op& op, task_ctl& task) noexcept {
   if (--task.budget < 0) return false;  // suspend() gives way first.
   if (const taking now = take_at_once(op); now != taking::holding) return now == taking::failed;
   if (must_end(op, task) || has_nothing_to_do(op)) return true;
-  if (completes(task)) return false;
+  if (completes(task) && !made_by_worker(op, *op.desc)) return false;
   op.tried = true;
   if (std::exchange(op.desc->drained_at(direction_of(op.kind)), false)) return false;
   return try_now(op, task, *op.desc, true);

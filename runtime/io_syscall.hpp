@@ -22,9 +22,16 @@ bool ends_already(io_op& op, netpoll::poll_desc& desc) noexcept;
 /// Threads: the holder of the direction; completion backends that try inline.
 step perform(io_op& op, netpoll::poll_desc& desc) noexcept;
 
-/// Only the call: bytes, a descriptor, 0, or -errno. For backends that carry operations out
-/// themselves and report what it gave.
-std::int64_t call_once(io_op& op, int fd) noexcept;
+/// Does a completion backend only wait for the operation's readiness, and the worker make its call?
+/// So it is with reads and writes of what is no socket: older kernels would give the operation to a
+/// thread of their own, and would raise SIGPIPE in whoever happens to hand it in.
+inline bool made_by_worker(const io_op& op, const netpoll::poll_desc& desc) noexcept {
+  return !desc.is_socket() && op.kind != io_kind::wait_in && op.kind != io_kind::wait_out;
+}
+
+/// What a completion backend that carries operations out by system calls does for one: bytes, a
+/// descriptor, 0, or -errno; of one that the worker makes, its readiness.
+std::int64_t call_once(io_op& op, const netpoll::poll_desc& desc) noexcept;
 
 /// Books the outcome of one call: bytes, a descriptor, 0, or -errno.
 step book(io_op& op, netpoll::poll_desc& desc, std::int64_t outcome) noexcept;

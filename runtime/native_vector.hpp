@@ -30,6 +30,8 @@ class native_vector {
     message_.msg_iovlen = count;
   }
   msghdr* message() noexcept { return &message_; }
+  const iovec* parts() const noexcept { return parts_; }
+  std::size_t count() const noexcept { return message_.msg_iovlen; }
 
  private:
   static constexpr std::size_t most = 128;

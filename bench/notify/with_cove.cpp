@@ -30,7 +30,7 @@ struct tally {
 
 task<> read_for_ever(int fd, tally* shared) {
   // A local stream reads as a TCP stream does.
-  cove::net::tcp_stream from(cove::detail::descriptor(fd, true));
+  cove::net::tcp_stream from(cove::detail::descriptor(fd, cove::detail::descriptor_kind::tcp));
   // As with most reads there is room for more than comes, so that nobody has to ask again.
   std::array<std::byte, 16> buffer;
   for (;;) {

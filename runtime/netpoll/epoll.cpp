@@ -26,7 +26,7 @@ bool epoll::close(poll_desc& desc) noexcept {
   // A thread that looks for events holds each file it looks at, and whoever lets go of a socket
   // last closes it: a port could still be taken for a moment after close() returned. Removal waits
   // for the look. A stream holds no port that somebody could want, and does without the call.
-  if (!desc.stream) static_cast<void>(epoll_.control(EPOLL_CTL_DEL, desc.fd, 0, 0));
+  if (!desc.is_tcp()) static_cast<void>(epoll_.control(EPOLL_CTL_DEL, desc.fd, 0, 0));
   return true;
 }
 

@@ -139,7 +139,7 @@ bool line_set::close(poll_desc& desc) noexcept {
   watched_.fetch_sub(1, std::memory_order_relaxed);
   place& at = places_[desc.index];
   if (at.line != nowhere) erase(at.line);
-  if (!desc.stream)
+  if (!desc.is_tcp())
     left_.wait(guard, [this, last = looks_] { return !looking_ || looks_ != last; });
   if (!inside_ || places_[desc.index].copied != copies_) return true;
   changed_.wake();

@@ -57,7 +57,7 @@ struct poll_desc {
   int fd = -1;
   std::uint32_t index = 0;
   bool completes = false;  ///< Watched by a completion backend.
-  bool stream = false;     ///< A short read or write means drained (TCP only).
+  detail::descriptor_kind kind = detail::descriptor_kind::socket;
 
   // epoll-lt, which says how; it stands in what the neighbours leave free.
   std::uint8_t interest = 0;
@@ -65,6 +65,10 @@ struct poll_desc {
 
   // Constant while open.
   desc_table* table = nullptr;
+
+  /// A short read means drained; and nothing but this stream is at the other end of its number.
+  bool is_tcp() const noexcept { return kind == detail::descriptor_kind::tcp; }
+  bool is_socket() const noexcept { return is_tcp() || kind == detail::descriptor_kind::socket; }
 
   slot& at(direction d) noexcept { return slots[static_cast<unsigned>(d)]; }
   bool& drained_at(direction d) noexcept { return drained[static_cast<unsigned>(d)]; }

@@ -35,7 +35,7 @@ uring::uring(const backend_settings& chosen) {
 }
 
 std::error_code uring::open(poll_desc& desc) noexcept {
-  if (!desc.stream) {
+  if (!desc.is_tcp()) {
     // A ring would read a file, too, but a file is always ready: waiting for it means nothing.
     struct stat what{};
     if (::fstat(desc.fd, &what) != 0) return system_error_code(errno);

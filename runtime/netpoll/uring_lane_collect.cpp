@@ -118,7 +118,7 @@ void uring_lane::absorb_operation(const io_uring_cqe& said, uring_record& record
   }
   switch (record.op->kind) {
     case io_kind::connect:
-      if (result >= 0) result = detail::call_once(*record.op, record.op->desc->fd);
+      if (result >= 0) result = detail::call_once(*record.op, *record.op->desc);
       if (result == -EINPROGRESS) return again(record);
       break;
     case io_kind::wait_in:

@@ -97,7 +97,7 @@ void for_each_connection(netpoll::desc_table& table, F f) {
   for (std::uint32_t i = 0, end = table.end(); i < end; ++i) {
     netpoll::poll_desc& desc = table.at(i);
     if (desc.access.enter() != netpoll::gate::entry::entered) continue;
-    if (desc.stream) f(desc.fd);
+    if (desc.is_tcp()) f(desc.fd);
     if (desc.access.leave()) detail::shut_descriptor(desc);
   }
 }

@@ -387,7 +387,7 @@ TEST_CASE("a file cannot be waited for on any backend") {
     for (const char* path : file_and_directory) {
       const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
       REQUIRE(fd >= 0);
-      cove::detail::descriptor file(fd, false);
+      cove::detail::descriptor file(fd, cove::detail::descriptor_kind::other);
       cove::io::detail::ready_operation wait(file, cove::detail::io_kind::wait_in, "wait");
       const auto said = co_await std::move(wait).as_result();
       CHECK(said.error() == std::errc::operation_not_permitted);

@@ -287,7 +287,7 @@ void fake_backend::try_entries(const round_view& view) {
 /// Gives the entry its answer, unless it has to wait on.
 void fake_backend::end(entry& which) {
   const bool cancels = which.withdrawn && draw(2) == 0;
-  which.result = cancels ? -ECANCELED : detail::call_once(*which.op, which.fd);
+  which.result = cancels ? -ECANCELED : detail::call_once(*which.op, *which.op->desc);
   if (!cancels && would_block(*which.op, which.result)) {
     if (!which.withdrawn) return;
     which.result = -ECANCELED;

@@ -23,9 +23,10 @@ struct entry {
 
 constexpr std::array calls{
     entry{"io_uring_setup", SYS_io_uring_setup}, entry{"io_uring_enter", SYS_io_uring_enter},
-    entry{"io_uring_register", SYS_io_uring_register}, entry{"epoll_pwait2", SYS_epoll_pwait2}};
+    entry{"io_uring_register", SYS_io_uring_register}, entry{"epoll_pwait2", SYS_epoll_pwait2},
+    entry{"pwritev2", SYS_pwritev2}};
 constexpr std::array errors{entry{"EPERM", EPERM}, entry{"ENOSYS", ENOSYS}, entry{"EACCES", EACCES},
-                            entry{"EINVAL", EINVAL}};
+                            entry{"EINVAL", EINVAL}, entry{"EOPNOTSUPP", EOPNOTSUPP}};
 
 template <std::size_t Size>
 std::optional<int> value_of(const std::array<entry, Size>& all, std::string_view name) {

@@ -144,7 +144,7 @@ TEST_CASE("a poll descriptor from the table is as new and found by its index") {
   desc->ends.broken = 104;
   desc->drained_at(direction::read) = true;
   desc->ends.wrote_last = true;
-  desc->stream = true;
+  desc->kind = cove::detail::descriptor_kind::tcp;
   CHECK(desc->access.close().shut);
   CHECK_FALSE(desc->access.shut_done());
   CHECK(desc->access.let_go());
@@ -159,7 +159,7 @@ TEST_CASE("a poll descriptor from the table is as new and found by its index") {
   CHECK(again->ends.broken == 0);
   CHECK_FALSE(again->drained_at(direction::read));
   CHECK_FALSE(again->ends.wrote_last);
-  CHECK_FALSE(again->stream);
+  CHECK_FALSE(again->is_tcp());
   CHECK_FALSE(again->access.is_closed());
   CHECK(again->access.enter(direction::read) == gate::entry::entered);
   CHECK(again->at(direction::read).event() == nullptr);

@@ -182,7 +182,8 @@ struct gives_stream {
   using value = tcp_stream;
   using reported = result<tcp_stream>;
   static value take(cove::detail::io_op& op) noexcept {
-    return tcp_stream(cove::detail::descriptor(std::exchange(op.fd, -1), true));
+    return tcp_stream(
+        cove::detail::descriptor(std::exchange(op.fd, -1), cove::detail::descriptor_kind::tcp));
   }
   static reported report(cove::detail::io_op& op, std::error_code why) noexcept {
     if (why) return why;

@@ -51,9 +51,8 @@ struct close_op : operation {
 class descriptor {
  public:
   descriptor() noexcept = default;
-  /// Takes ownership of an open, non-blocking descriptor. `stream`: a TCP stream, where a short
-  /// transfer means that the kernel has no more.
-  descriptor(int fd, bool stream) noexcept : word_(fresh), fd_(fd), stream_(stream) {}
+  /// Takes ownership of an open, non-blocking descriptor.
+  descriptor(int fd, descriptor_kind kind) noexcept : word_(fresh), fd_(fd), kind_(kind) {}
   descriptor(descriptor&& other) noexcept;
   descriptor& operator=(descriptor&& other) noexcept;
   /// Never waits: marks closed, evicts, and the last operation closes.
@@ -114,7 +113,7 @@ class descriptor {
   stream_ends ends_;
   io_deadlines* deadlines_ = nullptr;
   int fd_ = -1;
-  bool stream_ = false;
+  descriptor_kind kind_ = descriptor_kind::socket;
   atomic<std::uint32_t> waiting_{0};  ///< Who found it occupied and wants it next.
 };
 

@@ -19,13 +19,21 @@ namespace cove::detail {
 
 class descriptor;
 
+/// What a descriptor is, as far as its operations must know. Constant while it is open.
+enum class descriptor_kind : std::uint8_t {
+  tcp,     ///< A TCP stream: recv and send; a short read means that the kernel has no more.
+  socket,  ///< Any other socket: recv and send.
+  pipe,    ///< A pipe or FIFO: read and write.
+  other,   ///< What else can be waited for, a terminal say: read and write.
+};
+
 enum class io_kind : std::uint8_t {
-  read,      ///< recv into buffer
+  read,      ///< recv or read into buffer
   peek,      ///< recv without consuming
-  borrow,    ///< recv into a buffer of the runtime's, handed out as a lease
-  read_v,    ///< recv into several buffers
-  write,     ///< send from buffer
-  write_v,   ///< send from several buffers
+  borrow,    ///< recv or read into a buffer of the runtime's, handed out as a lease
+  read_v,    ///< the same into several buffers
+  write,     ///< send or write from buffer
+  write_v,   ///< the same from several buffers
   accept,    ///< a new descriptor
   connect,   ///< the end of a connect in progress
   wait_in,   ///< readable, or at its end
