@@ -64,6 +64,7 @@ uring_lane::~uring_lane() {
 
 /// What an operation needs before it may be listed. False without memory.
 bool uring_lane::furnish(uring_record& record, io_op& op) noexcept {
+  if (detail::made_by_worker(op, *op.desc)) return true;
   if (op.vectored()) {
     if (record.message == nullptr) record.message.reset(new (std::nothrow) uring_message);
     return record.message != nullptr;
@@ -227,7 +228,7 @@ bool uring_lane::enter(unsigned count, unsigned flags) noexcept {
 void uring_lane::prepare(io_uring_sqe& entry, uring_record& record) noexcept {
   io_op& op = *record.op;
   const int fd = op.desc->fd;
-  if (record.waiting) {
+  if (record.waiting || detail::made_by_worker(op, *op.desc)) {
     ::io_uring_prep_poll_add(&entry, fd, readiness_of(op));
   } else {
     switch (op.kind) {

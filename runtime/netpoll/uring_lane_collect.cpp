@@ -116,6 +116,8 @@ void uring_lane::absorb_operation(const io_uring_cqe& said, uring_record& record
     record.waiting = said.res != -EINTR;
     return again(record);
   }
+  if (detail::made_by_worker(*record.op, *record.op->desc))
+    return finish(record, std::min<std::int64_t>(result, 1), found);
   switch (record.op->kind) {
     case io_kind::connect:
       if (result >= 0) result = detail::call_once(*record.op, *record.op->desc);
