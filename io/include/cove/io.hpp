@@ -1,7 +1,8 @@
 #pragma once
 
-/// The room `io`: buffers and the leases of borrowed ones; signals.
+/// The room `io`: buffers and the leases of borrowed ones; pipes and signals.
 
 #include <cove/io/buffer.hpp>
 #include <cove/io/lease.hpp>
+#include <cove/io/pipe.hpp>
 #include <cove/io/signal_set.hpp>

@@ -1,0 +1,225 @@
+#include "support/net_test.hpp"
+
+#include <cove/io/pipe.hpp>
+
+#include <csignal>
+
+// Pipes and FIFOs, and SIGPIPE, which nobody may see.
+
+using namespace std::chrono_literals;
+
+namespace {
+
+using namespace cove::test;
+using cove::task;
+using cove::io::const_buffer;
+using cove::io::make_pipe;
+using cove::io::mutable_buffer;
+using cove::io::pipe_ends;
+using cove::io::pipe_reader;
+using cove::io::pipe_writer;
+
+std::atomic<int> signals_seen{0};
+
+/// SIGPIPE has a handler of the program's own, which must never run.
+class sigpipe_counter {
+ public:
+  sigpipe_counter() {
+    signals_seen = 0;
+    struct sigaction counting{};
+    counting.sa_handler = [](int) { ++signals_seen; };
+    REQUIRE(::sigaction(SIGPIPE, &counting, &before_) == 0);
+  }
+  sigpipe_counter(const sigpipe_counter&) = delete;
+  ~sigpipe_counter() { ::sigaction(SIGPIPE, &before_, nullptr); }
+
+  /// Did none come, is none pending in this thread, and is its mask what it was?
+  static bool is_quiet() {
+    sigset_t set;
+    if (::sigpending(&set) != 0 || ::sigismember(&set, SIGPIPE) != 0) return false;
+    if (::pthread_sigmask(SIG_SETMASK, nullptr, &set) != 0) return false;
+    return signals_seen == 0 && ::sigismember(&set, SIGPIPE) == 0;
+  }
+
+ private:
+  struct sigaction before_{};
+};
+
+task<cove::io_result> read_into(pipe_reader* from, std::span<std::byte> buffer) {
+  co_return co_await from->read_some(buffer).as_result();
+}
+task<cove::io_result> write_whole(pipe_writer* to, std::string_view text) {
+  co_return co_await to->write_all(bytes_of(text)).as_result();
+}
+
+task<std::string> read_to_end(pipe_reader* from) {
+  std::string all;
+  std::vector<std::byte> buffer(64 * 1024);
+  while (const std::size_t n = co_await from->read_some(buffer))
+    all += text_of(std::span(buffer).first(n));
+  co_return all;
+}
+
+}  // namespace
+
+TEST_CASE("P01 a pipe carries bytes in order, and its end when the writer closes") {
+  run_test([]() -> task<> {
+    pipe_ends ends = make_pipe();
+    const std::string text = pattern(1'000'000);
+    auto reading = cove::spawn(read_to_end, &ends.reader);
+    co_await until_waiting("read_some");
+    co_await ends.writer.write_all(bytes_of(text));
+    const std::error_code closed = co_await ends.writer.close();
+    CHECK_FALSE(closed);
+    const std::string got = co_await reading;
+    CHECK(got == text);
+    std::array<std::byte, 4> buffer;
+    const std::size_t again = co_await ends.reader.read_some(buffer);
+    CHECK(again == 0);
+  });
+}
+
+TEST_CASE("P01 every way to read and to write a pipe") {
+  run_test([]() -> task<> {
+    pipe_ends ends = make_pipe();
+    const std::array<const_buffer, 3> parts{const_buffer("ab"), const_buffer(""),
+                                            const_buffer("cdef")};
+    std::array<std::byte, 2> first;
+    std::array<std::byte, 4> second;
+    const std::array<mutable_buffer, 2> places{mutable_buffer(std::span<std::byte>(first)),
+                                               mutable_buffer(std::span<std::byte>(second))};
+    // With the bytes there before, and with a reader that waits for them.
+    for (const bool waits : no_and_yes) {
+      const auto vectored = [&]() -> task<std::size_t> {
+        co_return co_await ends.reader.read_some(places);
+      };
+      const auto exact = [&]() -> task<> { co_await ends.reader.read_exact(second); };
+      const auto lent = [&]() -> task<std::string> {
+        const cove::io::lease got = co_await ends.reader.receive();
+        co_return std::string(text_of(got.bytes()));
+      };
+      const auto wait = [&]() -> task<> { co_await ends.reader.wait_readable(); };
+      cove::join_handle<std::size_t> counting;
+      if (waits) {
+        counting = cove::spawn(vectored);
+        co_await until_waiting("read_some");
+      }
+      co_await ends.writer.write_all(parts);
+      if (!waits) counting = cove::spawn(vectored);
+      const std::size_t n = co_await counting;
+      CHECK(n == 6);
+      CHECK(text_of(first) == "ab");
+      CHECK(text_of(second) == "cdef");
+
+      cove::join_handle<> doing;
+      if (waits) {
+        doing = cove::spawn(exact);
+        co_await until_waiting("read_exact");
+      }
+      std::size_t some = co_await ends.writer.write_some(bytes_of("12"));
+      CHECK(some == 2);
+      some = co_await ends.writer.write_some(std::span(parts).first(1));
+      CHECK(some == 2);
+      if (!waits) doing = cove::spawn(exact);
+      co_await doing;
+      CHECK(text_of(second) == "12ab");
+
+      cove::join_handle<std::string> lending;
+      if (waits) {
+        lending = cove::spawn(lent);
+        co_await until_waiting("receive");
+      }
+      co_await ends.writer.write_all(bytes_of("lent"));
+      if (!waits) lending = cove::spawn(lent);
+      const std::string got = co_await lending;
+      CHECK(got == "lent");
+
+      if (waits) {
+        doing = cove::spawn(wait);
+        co_await until_waiting("wait_readable");
+      }
+      co_await ends.writer.wait_writable();
+      CHECK(ends.writer.try_write(bytes_of("t")).n == 1);
+      if (!waits) doing = cove::spawn(wait);
+      co_await doing;
+      CHECK(ends.reader.try_read(second).n == 1);
+      CHECK(ends.reader.try_read(second).error == std::errc::operation_would_block);
+    }
+  });
+}
+
+TEST_CASE("P01 a write to a pipe that nobody reads is broken_pipe, and no signal") {
+  const sigpipe_counter counter;
+  run_test([]() -> task<> {
+    pipe_ends ends = make_pipe();
+    const std::string much = pattern(1'000'000);
+    auto writing = cove::spawn(write_whole, &ends.writer, std::string_view(much));
+    co_await until_waiting("write_all");
+    co_await ends.reader.close();
+    const cove::io_result cut = co_await writing;
+    CHECK(cut.error == std::errc::broken_pipe);
+    CHECK(cut.n > 0);
+    CHECK(cut.n < much.size());
+    const std::array<const_buffer, 2> parts{const_buffer("ab"), const_buffer("cd")};
+    for (int i = 0; i < 10; ++i) {
+      const cove::io_result one = co_await ends.writer.write_some(bytes_of("x")).as_result();
+      CHECK(one.error == std::errc::broken_pipe);
+      const cove::io_result all = co_await ends.writer.write_all(parts).as_result();
+      CHECK(all.error == std::errc::broken_pipe);
+      CHECK(ends.writer.try_write(bytes_of("x")).error == std::errc::broken_pipe);
+      CHECK(sigpipe_counter::is_quiet());
+    }
+  });
+  // A thread that no runtime has ever seen.
+  pipe_ends ends = make_pipe();
+  ends.reader = pipe_reader();
+  CHECK(ends.writer.try_write(bytes_of("x")).error == std::errc::broken_pipe);
+  CHECK(sigpipe_counter::is_quiet());
+}
+
+TEST_CASE("P05 closing a pipe ends the read that waits, and the write") {
+  run_test([]() -> task<> {
+    pipe_ends ends = make_pipe();
+    std::array<std::byte, 4> buffer;
+    auto reading = cove::spawn(read_into, &ends.reader, std::span<std::byte>(buffer));
+    co_await until_waiting("read_some");
+    std::error_code closed = co_await ends.reader.close();
+    CHECK_FALSE(closed);
+    const cove::io_result got = co_await reading;
+    CHECK(got.error == cove::errc::closed);
+    closed = co_await ends.reader.close();
+    CHECK(closed == cove::errc::closed);
+
+    pipe_ends other = make_pipe();
+    const std::string much = pattern(1'000'000);
+    auto writing = cove::spawn(write_whole, &other.writer, std::string_view(much));
+    co_await until_waiting("write_all");
+    closed = co_await other.writer.close();
+    CHECK_FALSE(closed);
+    const cove::io_result put = co_await writing;
+    CHECK(put.error == cove::errc::closed);
+    // What was written can still be read, up to the end.
+    const std::string rest = co_await read_to_end(&other.reader);
+    CHECK(rest == std::string_view(much).substr(0, put.n));
+  });
+}
+
+TEST_CASE("P05 a deadline ends a read and a write that wait, and each later one") {
+  run_test([]() -> task<> {
+    pipe_ends ends = make_pipe();
+    std::array<std::byte, 4> buffer;
+    ends.reader.set_read_deadline(cove::clock::now() + 1ms);
+    cove::io_result got = co_await ends.reader.read_some(buffer).as_result();
+    CHECK(got.error == cove::errc::deadline_exceeded);
+    const std::string much = pattern(1'000'000);
+    ends.writer.set_write_deadline(cove::clock::now() + 1ms);
+    const cove::io_result put = co_await ends.writer.write_all(bytes_of(much)).as_result();
+    CHECK(put.error == cove::errc::deadline_exceeded);
+    got = co_await ends.reader.read_some(buffer).as_result();
+    CHECK(got.error == cove::errc::deadline_exceeded);
+    ends.reader.set_read_deadline(cove::clock::time_point::max());
+    got = co_await ends.reader.read_some(buffer).as_result();
+    CHECK_FALSE(got.error);
+    CHECK(got.n == 4);
+  });
+}
