@@ -71,7 +71,7 @@ std::thread ask_while_held(obstacle* ahead, unsigned workers, std::vector<linked
   });
 }
 
-/// Every worker is held up, in this way; the connections are answered by those who take their places.
+/// Every worker is held up, in this way; those who take their places answer the connections.
 task<> hold_up_all(unsigned workers, stuck_in how) {
   std::vector<linked> links;
   std::vector<cove::join_handle<>> echoing;
