@@ -169,4 +169,26 @@ TEST_CASE("generators stand behind one another, with a flat stack") {
   });
 }
 
+generator<int> ends_in_code() {
+  co_yield 1;
+  throw cove::error(std::make_error_code(std::errc::io_error), "disk");
+}
+
+TEST_CASE("as_result of a generator gives items and codes, and throws what is no system error") {
+  run_in(plain_options(1), []() -> task<> {
+    auto each = ends_in_code();
+    const auto first = co_await each.next().as_result();
+    CHECK(*first.value() == 1);
+    const auto failed = co_await each.next().as_result();
+    CHECK(failed.error() == std::errc::io_error);
+    const auto end = co_await each.next().as_result();
+    CHECK(end.value() == nullptr);
+    auto other = fails_after_one();
+    const auto good = co_await other.next().as_result();
+    CHECK(good.has_value());
+    const std::string thrown = co_await cove::test::outcome_of(other.next().as_result());
+    CHECK(thrown == "expected");
+  });
+}
+
 }  // namespace

@@ -11,6 +11,8 @@ namespace detail {
 
 template <class T>
 class generator_next;
+template <class T>
+class generator_next_result;
 
 template <class T>
 struct generator_promise : promise_base {
@@ -88,7 +90,8 @@ class [[nodiscard]] generator {
   /// The next item, null after the last. The item may be changed or moved from, and lives until
   /// next() is called again or the generator goes.
   ///
-  /// Errors:       what leaves the generator, once; afterwards it is at its end.
+  /// Errors:       what leaves the generator, once; afterwards it is at its end. as_result() gives
+  ///               the code of a std::system_error in place of a throw.
   /// Cancellation: passes to what the generator awaits.
   detail::generator_next<T> next() noexcept { return detail::generator_next<T>(frame_); }
 
@@ -129,9 +132,26 @@ class [[nodiscard]] generator_next : public awaitable_base {
     if (made.failure_) std::rethrow_exception(std::exchange(made.failure_, nullptr));
     return made.item_;
   }
+  /// Gives a result<T*>, and throws only what is no std::system_error.
+  auto as_result() && noexcept { return generator_next_result<T>(std::move(*this)); }
 
  private:
   std::coroutine_handle<generator_promise<T>> frame_;
+};
+
+template <class T>
+class [[nodiscard]] generator_next_result : public generator_next<T> {
+ public:
+  explicit generator_next_result(generator_next<T>&& from) noexcept
+      : generator_next<T>(std::move(from)) {}
+
+  result<T*> await_resume() {
+    try {
+      return generator_next<T>::await_resume();
+    } catch (const std::system_error& failure) {
+      return failure.code();
+    }
+  }
 };
 
 }  // namespace detail
