@@ -39,7 +39,10 @@ struct blocking_moves {
 
   static bool withdraw(operation& base, task_ctl& task, sched::processor&) noexcept {
     blocking_op& op = from(base);
-    if (!task.runtime->pool.of(op.lane_).take_back(op)) return false;
+    if (!task.runtime->pool.of(op.lane_).take_back(op)) {
+      op.asked_.store(true, std::memory_order_relaxed);
+      return false;
+    }
     op.phase_ = blocking_op::phase::fresh;
     if (sched::virtual_clock* clock = clock_of(task); clock != nullptr) clock->end_external();
     return true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/runtime/detail/atomic.hpp>
 #include <cove/runtime/detail/job.hpp>
 #include <cove/runtime/detail/suspend.hpp>
 #include <cove/runtime/pool_lane.hpp>
@@ -19,7 +20,8 @@
 // The thread writes the outcome and then completes the parking word, which publishes it; from there
 // on the operation, its frame and its task are somebody else's. If withdraw() comes too late, the
 // task is parked until that completion, and advance() then ends the operation with what came of it:
-// a call that was made has been made.
+// a call that was made has been made. One that goes in steps may look at asked() between them, and
+// leave off: then `cause` says why.
 
 namespace cove::detail {
 
@@ -41,6 +43,10 @@ class blocking_op : public awaitable_base, public operation, protected pool::job
 
   static void hand_back(pool::job& which) noexcept;
 
+  /// For the call while it runs: its task was asked to end. Says nothing but that, so relaxed
+  /// loads will do.
+  const atomic<bool>& asked() const noexcept { return asked_; }
+
   /// Why the call was not made; zero if it was.
   std::error_code refusal() const noexcept;
   /// For await_resume(): throws the refusal, or what left the call.
@@ -58,6 +64,7 @@ class blocking_op : public awaitable_base, public operation, protected pool::job
 
   phase phase_ = phase::fresh;
   stop_reason stopped_ = stop_reason::none;
+  atomic<bool> asked_{false};
 };
 
 }  // namespace cove::detail
