@@ -2,6 +2,8 @@
 
 #include "netpoll/poll_desc.hpp"
 
+#include <cove/runtime/detail/ring_call.hpp>
+
 #include <climits>
 #include <cstdint>
 #include <system_error>
@@ -22,7 +24,7 @@
 // found by it.
 //
 // Threads: open and close may be called by any thread at any time; arm, withdraw and watch too, for
-// one descriptor's direction by its holder only. At most one thread is in wait(), at most one in
+// one descriptor's direction by its holder only; carry and take_back by the owner of the task. At most one thread is in wait(), at most one in
 // poll(); both may run at once, and flush() beside them. wake() may be called by any thread.
 
 namespace cove::netpoll {
@@ -74,6 +76,18 @@ class backend {
     static_cast<void>(op), static_cast<void>(lane);
   }
 
+  /// Completion: carries out a call about a file, by way of the caller's `lane`, if it can; else
+  /// false, and the pool does it. Its end is reported once: `result` is set and complete() called
+  /// on its task, from inside of flush(), poll() or wait(). The call stays where it is until then.
+  [[nodiscard]] virtual bool carry(detail::ring_call& call, unsigned lane) noexcept {
+    return static_cast<void>(call), static_cast<void>(lane), false;
+  }
+
+  /// Completion: as withdraw(), but true if the kernel had not seen the call: no completion comes.
+  [[nodiscard]] virtual bool take_back(detail::ring_call& call, unsigned lane) noexcept {
+    return static_cast<void>(call), static_cast<void>(lane), false;
+  }
+
   /// Completion: hands the kernel what was armed by way of `lane`. Any thread.
   virtual void submit(unsigned lane) noexcept { static_cast<void>(lane); }
 
@@ -104,6 +118,9 @@ class backend {
 
   /// Number of descriptors open.
   virtual std::size_t watched() const noexcept = 0;
+
+  /// Could there be anything to collect? If not, a busy worker need not look.
+  virtual bool expects() const noexcept { return watched() != 0; }
 };
 
 }  // namespace cove::netpoll

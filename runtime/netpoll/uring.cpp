@@ -10,6 +10,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace cove::netpoll {
@@ -78,6 +79,20 @@ void uring::withdraw(detail::io_op& op, unsigned lane) noexcept {
   // What another worker armed is looked after here: that worker need not come by soon.
   if (uring_lane* where = record.lane; where != nullptr)
     where->withdraw(record, op, where != lanes_[lane].get());
+}
+
+bool uring::carry(detail::ring_call& call, unsigned lane) noexcept {
+  call.lane = lane;
+  return lanes_[lane]->arm(call);
+}
+
+bool uring::take_back(detail::ring_call& call, unsigned lane) noexcept {
+  return lanes_[call.lane]->withdraw(call, call.lane != lane);
+}
+
+bool uring::expects() const noexcept {
+  return watched() != 0 || std::any_of(lanes_.begin(), lanes_.end(),
+                                       [](const auto& each) { return each->has_calls(); });
 }
 
 void uring::flush(unsigned lane, detail::task_list& ready) noexcept {

@@ -26,6 +26,8 @@ class uring final : public backend {
   bool close(poll_desc& desc) noexcept override;
   void arm(detail::io_op& op, unsigned lane) noexcept override;
   void withdraw(detail::io_op& op, unsigned lane) noexcept override;
+  bool carry(detail::ring_call& call, unsigned lane) noexcept override;
+  bool take_back(detail::ring_call& call, unsigned lane) noexcept override;
   void submit(unsigned lane) noexcept override { lanes_[lane]->submit(); }
   void flush(unsigned lane, detail::task_list& ready) noexcept override;
   bool overdue(unsigned lane) noexcept override { return lanes_[lane]->overdue(); }
@@ -34,6 +36,7 @@ class uring final : public backend {
   void wake() noexcept override { bell_.wake(); }
   bool woken() const noexcept override { return bell_.woken(); }
   std::size_t watched() const noexcept override { return watched_.load(std::memory_order_relaxed); }
+  bool expects() const noexcept override;
 
  private:
   uring_record& record_of(const detail::io_op& op) noexcept;

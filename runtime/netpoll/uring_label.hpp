@@ -12,6 +12,7 @@ enum class tag : std::uint64_t {
   stop,    ///< The cancel of one.
   bell,
   nobody,  ///< Nobody wants to know.
+  call,    ///< One about a file; the record is its slot in the lane.
 };
 
 inline constexpr unsigned tag_shift = 61;

@@ -123,10 +123,16 @@ void uring_lane::list(uring_record& record) noexcept {
   record.listed = true;
   (last_ != nullptr ? last_->next : first_) = &record;
   last_ = &record;
+  count_listed();
+}
+
+void uring_lane::count_listed() noexcept {
   const unsigned unsent = unsent_.load(std::memory_order_relaxed);
   if (unsent == 0) since_ns_.store(detail::now_ns(), std::memory_order_relaxed);
   unsent_.store(unsent + 1, std::memory_order_relaxed);
 }
+
+void uring_lane::count_unlisted() noexcept { unsent_.fetch_sub(1, std::memory_order_relaxed); }
 
 /// Its operation has ended before a cancel was sent. The list is short: it goes out by the batch.
 void uring_lane::unlist(uring_record& record) noexcept {
@@ -135,7 +141,49 @@ void uring_lane::unlist(uring_record& record) noexcept {
   (before != nullptr ? before->next : first_) = record.next;
   if (last_ == &record) last_ = before;
   record.listed = false;
-  unsent_.fetch_sub(1, std::memory_order_relaxed);
+  count_unlisted();
+}
+
+// ----- calls about files -----
+
+bool uring_lane::arm(detail::ring_call& call) noexcept {
+  if (!setup_.knows(call.verb)) return false;
+  bool full = false;
+  for (std::unique_ptr<uring_calls::chunk> more;;) {
+    {
+      const detail::spin_guard guard(lock_);
+      if (more != nullptr && !calls_.add(std::move(more))) return false;
+      if (calls_.has_room()) {
+        calls_.arm(call);
+        count_listed();
+        calls_out_.fetch_add(1, std::memory_order_relaxed);
+        full = unsent_.load(std::memory_order_relaxed) >= batch;
+        break;
+      }
+    }
+    more = uring_calls::grow();
+    if (more == nullptr) return false;
+  }
+  if (full) submit();
+  return true;
+}
+
+void uring_lane::count_ended() noexcept { calls_out_.fetch_sub(1, std::memory_order_relaxed); }
+
+bool uring_lane::withdraw(detail::ring_call& call, bool hand_in) noexcept {
+  {
+    const detail::spin_guard guard(lock_);
+    switch (calls_.withdraw(call)) {
+      case uring_calls::withdrawn::taken_back:
+        count_unlisted();
+        count_ended();
+        return true;
+      case uring_calls::withdrawn::nothing: return false;
+      case uring_calls::withdrawn::listed: count_listed();
+    }
+  }
+  if (hand_in) submit();
+  return false;
 }
 
 // ----- handing in -----
@@ -152,7 +200,7 @@ bool uring_lane::try_submit() noexcept {
     {
       const detail::spin_guard guard(lock_);
       count = hand_over();
-      more = first_ != nullptr;
+      more = !none_listed();
     }
     if (count == 0) return true;
     if (!enter(count, 0)) return false;
@@ -185,7 +233,7 @@ unsigned uring_lane::hand_over() noexcept {
     first_ = record.next;
     if (first_ == nullptr) last_ = nullptr;
     record.listed = false;
-    unsent_.fetch_sub(1, std::memory_order_relaxed);
+    count_unlisted();
     if (accepts(record)) {
       hand_over_accept(record);
       continue;
@@ -196,6 +244,7 @@ unsigned uring_lane::hand_over() noexcept {
     }
     if (record.asked) prepare_cancel(*next_entry(), record);
   }
+  for (; !calls_.none_listed() && room() != 0; count_unlisted()) calls_.next(*next_entry());
   return publish();
 }
 
@@ -285,7 +334,7 @@ bool uring_lane::wait(std::int64_t delay_ns, detail::task_list& ready) noexcept 
     const detail::spin_guard guard(lock_);
     arm_bell();
     count = hand_over();
-    all = first_ == nullptr && bell_armed_;
+    all = none_listed() && bell_armed_;
   }
   __kernel_timespec limit{};
   io_uring_getevents_arg how{};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "netpoll/uring_buffers.hpp"
+#include "netpoll/uring_calls.hpp"
 #include "netpoll/uring_record.hpp"
 #include "netpoll/uring_setup.hpp"
 #include "netpoll/waker.hpp"
@@ -61,6 +62,12 @@ class uring_lane {
   // The holder of the record's direction.
   void arm(uring_record& record, detail::io_op& op) noexcept;
 
+  // The owner of the task of a call about a file; see uring_calls.hpp.
+  /// False if this ring cannot do it.
+  bool arm(detail::ring_call& call) noexcept;
+  /// True: the kernel has not seen it.
+  bool withdraw(detail::ring_call& call, bool hand_in) noexcept;
+
   /// As arm(), where one request accepts many; `hand_in` if the caller's is another lane.
   void arm_accept(uring_record& record, detail::io_op& op, bool hand_in) noexcept;
   bool takes_many() const noexcept { return setup_.modern(); }
@@ -72,6 +79,8 @@ class uring_lane {
 
   // Any thread.
 
+  /// Calls about files that have not ended; they are not among the descriptors that are watched.
+  bool has_calls() const noexcept { return calls_out_.load(std::memory_order_relaxed) != 0; }
   /// Has something waited here for as long as it may?
   bool overdue() const noexcept;
   /// Hands in what is there. If the kernel refuses to take it, whoever waits is woken to try again.
@@ -99,7 +108,7 @@ class uring_lane {
 
   /// Completions that one look has taken out, to be told without the lock.
   struct harvest {
-    detail::io_op* ended[collected_max];
+    detail::task_ctl* ended[collected_max];
     unsigned count = 0;
     poll_desc* closed[collected_max];
     unsigned closed_count = 0;
@@ -115,6 +124,10 @@ class uring_lane {
   bool enter(unsigned count, unsigned flags) noexcept;
 
   // Under lock_.
+  bool none_listed() const noexcept { return first_ == nullptr && calls_.none_listed(); }
+  void count_listed() noexcept;
+  void count_unlisted() noexcept;
+  void count_ended() noexcept;
   void take_in(harvest& found) noexcept;
   void arm_bell() noexcept;
   void begin(uring_record& record, detail::io_op& op) noexcept;
@@ -127,6 +140,7 @@ class uring_lane {
   void prepare(io_uring_sqe& entry, uring_record& record) noexcept;
   void prepare_cancel(io_uring_sqe& entry, const uring_record& record) noexcept;
   void absorb(const io_uring_cqe& said, harvest& found) noexcept;
+  void absorb_call(const io_uring_cqe& said, harvest& found) noexcept;
   void absorb_operation(const io_uring_cqe& said, uring_record& record, harvest& found) noexcept;
   void hand_over_accept(uring_record& record) noexcept;
   void absorb_accept(const io_uring_cqe& said, uring_record& record, harvest& found) noexcept;
@@ -141,6 +155,7 @@ class uring_lane {
   // Any thread.
   detail::atomic<unsigned> unsent_{0};  ///< Listed; written under lock_.
   detail::atomic<std::int64_t> since_ns_{0};
+  detail::atomic<unsigned> calls_out_{0};  ///< Written under lock_.
   /// Whose visits to the kernel bring completions: the thread that handed in last.
   detail::atomic<const void*> submitter_{nullptr};
 
@@ -150,6 +165,7 @@ class uring_lane {
   uring_buffers buffers_{setup_.ring()};
   uring_record* first_ = nullptr;
   uring_record* last_ = nullptr;
+  uring_calls calls_;
   unsigned accepting_ = 0;  ///< Listeners whose request the kernel has.
   bool bell_armed_ = false;
 };

@@ -52,12 +52,12 @@ bool uring_lane::collect(detail::task_list& ready, bool waiter) noexcept {
     // Somebody else's bell goes on ringing; and some operations must go round again.
     const bool rearm = found.bell && !waiter && chosen_.bell.in_use();
     if (rearm) arm_bell();
-    if (rearm || first_ != nullptr) unsent = hand_over();
+    if (rearm || !none_listed()) unsent = hand_over();
   }
   if (unsent != 0 && !enter(unsent, 0)) chosen_.bell.wake();
   for (unsigned i = 0; i < found.count; ++i) {
-    detail::task_ctl& task = *found.ended[i]->task_;
-    // From here on the operation belongs to its task again, and may be gone.
+    detail::task_ctl& task = *found.ended[i];
+    // From here on its operation belongs to it again, and may be gone.
     if (task.word.complete()) ready.push(task);
   }
   for (unsigned i = 0; i < found.closed_count; ++i) {
@@ -86,6 +86,7 @@ void uring_lane::absorb(const io_uring_cqe& said, harvest& found) noexcept {
     return;
   }
   if (tag_of(said.user_data) == tag::nobody) return;
+  if (tag_of(said.user_data) == tag::call) return absorb_call(said, found);
   uring_record& record = table_.at(record_of(said.user_data));
   if (tag_of(said.user_data) == tag::accept) return absorb_accept(said, record, found);
   if (tag_of(said.user_data) == tag::stop) return absorb_stop(said, record);
@@ -95,6 +96,18 @@ void uring_lane::absorb(const io_uring_cqe& said, harvest& found) noexcept {
     absorb_operation(said, record, found);
   } else if ((said.res == -ENOENT || said.res == -EALREADY) && !record.listed) {
     list(record);  // Not found, and yet not ended: once more.
+  }
+}
+
+void uring_lane::absorb_call(const io_uring_cqe& said, harvest& found) noexcept {
+  bool listed = false;
+  const detail::ring_call* ended = calls_.absorb(said, listed);
+  if (ended != nullptr) {
+    if (listed) count_unlisted();  // Its cancel is not needed any more.
+    count_ended();
+    found.ended[found.count++] = ended->task;
+  } else if (listed) {
+    count_listed();
   }
 }
 
@@ -145,7 +158,7 @@ void uring_lane::finish(uring_record& record, std::int64_t result, harvest& foun
   record.asked = false;
   record.sequence.fetch_add(1, std::memory_order_relaxed);
   op.result = static_cast<std::int32_t>(result);
-  found.ended[found.count++] = &op;
+  found.ended[found.count++] = op.task_;
 }
 
 }  // namespace cove::netpoll

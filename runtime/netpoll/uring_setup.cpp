@@ -14,6 +14,7 @@
 //   2. NODROP, FAST_POLL and EXT_ARG (5.11) must be there: completions that do not fit are kept,
 //      sockets are waited for without threads, a wait can have a limit
 //   3. one NOP goes there and back: a filter may allow the setup and forbid the use
+//   4. the kernel is asked which calls about files it knows; the others go to the pool
 //
 // Flags that are left alone, and why. DEFER_TASKRUN and SINGLE_ISSUER: completions would wait for
 // one certain thread, which may be stuck in user code. SQPOLL: a thread that burns when idle.
@@ -93,8 +94,26 @@ uring_setup::uring_setup(unsigned entries) {
     ::io_uring_queue_exit(&ring_);
     refuse(-outcome, "io_uring_enter", remedy_for(-outcome));
   }
+  probe();
   // A child of fork() has no business here. An error leaves things as they were.
   static_cast<void>(::io_uring_ring_dontfork(&ring_));
+}
+
+void uring_setup::probe() noexcept {
+  using detail::ring_verb;
+  io_uring_probe* said = ::io_uring_get_probe_ring(&ring_);
+  if (said == nullptr) return;  // No memory, or a filter: the pool can do all of it.
+  const auto ask = [this, said](ring_verb verb, int code) {
+    known_.set(static_cast<std::size_t>(verb), ::io_uring_opcode_supported(said, code) != 0);
+  };
+  ask(ring_verb::read, IORING_OP_READ);
+  ask(ring_verb::write, IORING_OP_WRITE);
+  ask(ring_verb::read_v, IORING_OP_READV);
+  ask(ring_verb::write_v, IORING_OP_WRITEV);
+  ask(ring_verb::sync, IORING_OP_FSYNC);
+  ask(ring_verb::sync_data, IORING_OP_FSYNC);
+  ask(ring_verb::open, IORING_OP_OPENAT);
+  ::io_uring_free_probe(said);
 }
 
 }  // namespace cove::netpoll

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <cove/runtime/detail/ring_call.hpp>
+
 #include <liburing.h>
+
+#include <bitset>
 
 namespace cove::netpoll {
 
@@ -20,10 +24,17 @@ class uring_setup {
   /// Linux 5.19 or newer: one accept for many connections, and rings of buffers. Completions wait
   /// for the submitting thread's next visit to the kernel; older ones interrupt it each time.
   bool modern() const noexcept { return modern_; }
+  /// Does the kernel say that its rings know it?
+  bool knows(detail::ring_verb verb) const noexcept {
+    return known_.test(static_cast<std::size_t>(verb));
+  }
 
  private:
+  void probe() noexcept;
+
   io_uring ring_{};
   bool modern_ = false;
+  std::bitset<detail::ring_verbs> known_;
 };
 
 }  // namespace cove::netpoll

@@ -47,7 +47,7 @@ detail::task_ctl* scheduler::find_local(processor& p) noexcept {
   if (tick % fairness_ticks == 0) {
     run_all_timers(p);
     // With a long queue a look at the network would only make it longer; it can wait a little.
-    if (poller_backend_->watched() != 0 &&
+    if (poller_backend_->expects() &&
         (p.queue.size() < short_queue || tick - p.polled >= patience * fairness_ticks))
       poll_now(p);
     if (global_count_.load(std::memory_order_relaxed) != 0)
@@ -94,7 +94,7 @@ detail::task_ctl* scheduler::find_elsewhere(machine& m) noexcept {
       in_use_.load(std::memory_order_relaxed) - idle_.load(std::memory_order_relaxed);
   if (busy <= 1 && !m.spinning) return nullptr;  // Nobody else runs, so nothing can be stolen.
   // While somebody waits in the kernel for all, the network needs no look.
-  if (!waiting_.load(std::memory_order_relaxed) && poller_backend_->watched() != 0)
+  if (!waiting_.load(std::memory_order_relaxed) && poller_backend_->expects())
     if (poll_now(*m.p)) return take_in_turn(*m.p);
   if (!m.spinning) {
     if (2 * spinning_.load(std::memory_order_relaxed) >= busy) return nullptr;
@@ -188,7 +188,7 @@ bool scheduler::poll_now(processor& p) noexcept {
 
 void scheduler::give_way(processor& p, detail::task_ctl& task) noexcept {
   // As in find_local(): not into a long queue.
-  if (poller_backend_->watched() != 0 && p.queue.size() < short_queue) poll_now(p);
+  if (poller_backend_->expects() && p.queue.size() < short_queue) poll_now(p);
   run_timers(p, p);
   push(p, task);
 }

@@ -203,7 +203,7 @@ void scheduler::note_machines() noexcept {
 }
 
 bool scheduler::anything_to_poll_for() noexcept {
-  return poller_backend_->watched() != 0 || earliest_timer() != timer_heap::never();
+  return poller_backend_->expects() || earliest_timer() != timer_heap::never();
 }
 
 bool scheduler::network_neglected() noexcept {
