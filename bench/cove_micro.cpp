@@ -6,9 +6,12 @@
 // A value is the median of several runs. `_1t` and `_2t` are one and two workers. Rows of features
 // that do not exist yet are left out.
 
+#include <cove/io/file.hpp>
 #include <cove/runtime.hpp>
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -272,6 +275,41 @@ task<> blocking_hop(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) static_cast<void>(co_await cove::blocking(answer));
 }
 
+// ----- files -----
+
+constexpr std::size_t block_bytes = 4096;
+constexpr std::size_t blocks = 256;
+
+/// A file without a name, of so many blocks, which the system has in memory.
+cove::io::file make_blocks() {
+  const int fd = ::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (fd < 0) std::abort();
+  const std::vector<char> zeros(block_bytes);
+  for (std::size_t i = 0; i < blocks; ++i)
+    if (::write(fd, zeros.data(), zeros.size()) != ssize_t{block_bytes}) std::abort();
+  return cove::io::file::adopt(fd);
+}
+
+task<> read_blocks(cove::io::file* from, std::size_t first, std::size_t count) {
+  std::vector<std::byte> block(block_bytes);
+  for (std::size_t i = first; i < first + count; ++i) {
+    const auto at = static_cast<std::int64_t>(i % blocks * block_bytes);
+    const std::size_t n = co_await from->read_at(block, at);
+    if (n != block_bytes) std::abort();
+  }
+}
+
+/// 64 tasks read, `count` blocks in all.
+task<> file_read_4k(std::size_t count) {
+  constexpr std::size_t depth = 64;
+  cove::io::file from = make_blocks();
+  std::vector<cove::join_handle<>> handles;
+  handles.reserve(depth);
+  for (std::size_t i = 0; i < depth; ++i)
+    handles.push_back(cove::spawn(read_blocks, &from, i, count / depth));
+  for (auto& handle : handles) co_await handle;
+}
+
 /// From a thread that spawns a task on an idle runtime to the task's first line.
 void idle_wake() {
   cove::runtime runtime(workers(1));
@@ -321,5 +359,7 @@ int main(int argc, char** argv) {
   idle_wake();
   each("blocking_hop", 1, 50'000, blocking_hop);
   each("blocking_hop", 2, 50'000, blocking_hop);
+  each("file_read_4k_d64", 1, 500'000, file_read_4k);
+  each("file_read_4k_d64", 2, 500'000, file_read_4k);
   return out == stdout || std::fclose(out) == 0 ? 0 : 1;
 }
