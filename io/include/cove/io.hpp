@@ -3,6 +3,7 @@
 /// The room `io`: buffers and the leases of borrowed ones; pipes and signals.
 
 #include <cove/io/buffer.hpp>
+#include <cove/io/fs.hpp>
 #include <cove/io/lease.hpp>
 #include <cove/io/pipe.hpp>
 #include <cove/io/signal_set.hpp>

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cove/io/detail/path_job.hpp>
+#include <cove/runtime/detail/atomic.hpp>
+
+#include <string_view>
+
+// The system calls behind the path operations: private contract of this room. They may wait for a
+// disk: for threads of the pool.
+
+namespace cove::io::detail {
+
+using asked_flag = cove::detail::atomic<bool>;
+
+/// Makes the call and notes what came of it. Those that take many steps look at `asked` between
+/// them and leave off if it is set.
+void perform(path_job& job, const asked_flag& asked) noexcept;
+
+/// The parts that have a file of their own. Each returns what stopped it and books the rest in the
+/// job. They may throw bad_alloc.
+std::error_code copy_file(path_job& job, const asked_flag& asked);
+std::error_code remove_all(path_job& job, const asked_flag& asked);
+/// -1 with errno, as rename(2).
+int rename_without_replacing(const char* from, const char* to) noexcept;
+
+/// errno as the library's code.
+std::error_code last_error() noexcept;
+
+/// Makes a call again for as long as a signal interrupts it.
+template <class Call>
+auto uninterrupted(Call call) noexcept {
+  for (;;)
+    if (const auto outcome = call(); outcome >= 0 || last_error() != std::errc::interrupted)
+      return outcome;
+}
+
+/// What can be done about `why`, for people; null if there is nothing to say.
+const char* remedy_of(const path_job& job, std::error_code why) noexcept;
+
+/// `"text"`, with what is not printable as \xHH.
+std::string quoted(std::string_view text);
+
+}  // namespace cove::io::detail
