@@ -31,7 +31,7 @@ namespace cove::io::detail {
 namespace {
 
 constexpr std::size_t open_levels_max = 32;
-constexpr unsigned passes_max = 100;
+constexpr unsigned repeats_max = 256;  // Of all directories together.
 
 struct closes_directory {
   void operator()(DIR* stream) const noexcept { ::closedir(stream); }
@@ -56,7 +56,6 @@ class tree_removal {
     directory_stream stream;  ///< Null: closed for want of descriptors.
     dev_t device;
     ino_t inode;
-    unsigned passes = 1;
     std::unordered_set<std::string> kept;  ///< What could not be removed.
   };
 
@@ -74,6 +73,7 @@ class tree_removal {
   const asked_flag& asked_;
   const std::string root_;
   std::vector<level> levels_;
+  unsigned repeats_ = 0;  ///< Directories that were emptied once more.
 };
 
 std::error_code unlink_at(int folder, const std::string& name, int flags) noexcept {
@@ -102,7 +102,7 @@ constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 std::error_code tree_removal::enter(int above, const std::string& name) {
   const int fd = uninterrupted([&] { return ::openat(above, name.c_str(), directory_flags); });
   if (fd < 0) return last_error();
-  level entered{name, nullptr, 0, 0, 1, {}};
+  level entered{name, nullptr, 0, 0, {}};
   if (const std::error_code why = adopt(fd, entered)) return why;
   if (levels_.size() >= open_levels_max) levels_[levels_.size() - open_levels_max].stream.reset();
   levels_.push_back(std::move(entered));
@@ -115,7 +115,7 @@ bool tree_removal::reopen_above() {
   if (above.stream != nullptr) return true;
   const int fd = uninterrupted([&] { return ::openat(folder(), "..", directory_flags); });
   if (fd < 0) return false;
-  level found{above.name, nullptr, 0, 0, 1, {}};
+  level found{above.name, nullptr, 0, 0, {}};
   if (adopt(fd, found) || found.device != above.device || found.inode != above.inode) return false;
   above.stream = std::move(found.stream);
   return true;
@@ -170,8 +170,8 @@ void tree_removal::leave() {
   level& inner = levels_.back();
   const std::error_code why = unlink_at(above, inner.name, AT_REMOVEDIR);
   const bool was_added_to = why == std::errc::directory_not_empty || why == std::errc::file_exists;
-  if (was_added_to && inner.kept.empty() && inner.passes < passes_max) {
-    ++inner.passes;
+  if (was_added_to && inner.kept.empty() && repeats_ < repeats_max) {
+    ++repeats_;
     ::rewinddir(inner.stream.get());
     return;
   }

@@ -24,7 +24,10 @@ struct entry {
 constexpr std::array calls{
     entry{"io_uring_setup", SYS_io_uring_setup}, entry{"io_uring_enter", SYS_io_uring_enter},
     entry{"io_uring_register", SYS_io_uring_register}, entry{"epoll_pwait2", SYS_epoll_pwait2},
-    entry{"pwritev2", SYS_pwritev2}};
+    entry{"pwritev2", SYS_pwritev2},
+    // Of the ways to copy a file.
+    entry{"copy_file_range", SYS_copy_file_range}, entry{"ftruncate", SYS_ftruncate},
+    entry{"ioctl", SYS_ioctl}, entry{"sendfile", SYS_sendfile}};
 constexpr std::array errors{entry{"EPERM", EPERM}, entry{"ENOSYS", ENOSYS}, entry{"EACCES", EACCES},
                             entry{"EINVAL", EINVAL}, entry{"EOPNOTSUPP", EOPNOTSUPP}};
 

@@ -85,9 +85,9 @@ std::string describe(const path_job& job);
 /// Throws what became of the call: `why`, with its story.
 [[noreturn]] void throw_path_error(const path_job& job, std::error_code why);
 
-/// What the call gave, if it succeeded.
-template <class T>
-T take_answer(path_job& job) noexcept {
+/// What the call gave, if it succeeded: moved out of it, or copied from a const one.
+template <class T, class Job>
+T take_answer(Job& job) {
   if constexpr (std::is_same_v<T, file_status>)
     return job.status;
   else if constexpr (std::is_same_v<T, file_system_status>)
