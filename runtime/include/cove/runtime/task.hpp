@@ -142,25 +142,27 @@ class child_result_awaiter : public awaitable_base {
   child_result_awaiter(child_result_awaiter&& other) noexcept = default;
 
   bool await_ready() noexcept { return false; }
-  template <class Promise>
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> parent) noexcept {
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) noexcept {
     promise_base& child = child_.frame_.promise();
-    child.ctl_ = parent.promise().ctl_;
+    child.ctl_ = task_;
     child.continuation_ = parent;
-    return transfer(*child.ctl_, child_.frame_);
+    return transfer(*task_, child_.frame_);
   }
   result<T> await_resume() {
     try {
       if constexpr (std::is_void_v<T>) {
-        child_.frame_.promise().take();
+        take();
         return {};
       } else {
-        return child_.frame_.promise().take();
+        return take();
       }
     } catch (const std::system_error& failure) {
       return failure.code();
     }
   }
+
+ protected:
+  T take() { return child_.frame_.promise().take(); }
 
  private:
   task<T> child_;
