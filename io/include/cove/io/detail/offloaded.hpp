@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cove/runtime/detail/blocking_op.hpp>
+#include <cove/runtime/detail/ring_call.hpp>
+
+// What every call about a file does that may have to wait for a disk: it is given to a ring, where
+// the backend has one that knows it, else to a thread of the pool, and its task parks.
+//
+//   here     -> at_ring    give_away(): the ring took it
+//            -> at_pool    give_away(): the pool took it
+//   at_ring  -> here       the task was completed: `ring.result` is the answer
+//   at_pool  -> here       the task was completed: the job has run, or was refused
+//   either   -> here       take_back() before it began
+//
+// A call that has begun is waited for, and what it gave is the result. take_back() of such a call
+// sets `asked_`, which a job that makes several calls reads between them.
+
+namespace cove::io::detail {
+
+class offloaded : public cove::detail::blocking_op {
+ protected:
+  using task_ctl = cove::detail::task_ctl;
+  using processor = cove::sched::processor;
+
+  offloaded(const cove::pool::job_type& work, const cove::detail::operation_type& moves,
+            const char* verb) noexcept
+      : blocking_op(work, pool_lane::file), pool_moves_(type) {
+    type = &moves;
+    name = verb;
+  }
+
+  enum class answer : std::uint8_t {
+    pending,  ///< The task parks now.
+    ring,     ///< The ring has answered.
+    pool,     ///< The job has run,
+    refused,  ///< or was not run, for the reason that refusal() gives.
+  };
+
+  /// To the ring, if it can do `ring`, else to the pool. Never answers `ring` or `pool`.
+  answer give_away(task_ctl& task, processor& p) noexcept;
+  /// A completion came.
+  answer collect(task_ctl& task, processor& p) noexcept;
+  bool is_away() const noexcept { return where_ != place::here; }
+  /// After `refused`, what to do about it; for people.
+  const char* refusal_remedy() const noexcept;
+  /// See operation_type::withdraw.
+  bool take_back(task_ctl& task, processor& p) noexcept;
+
+  /// The pool's thread, between two calls: does somebody want this to end?
+  bool is_asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
+
+  cove::detail::ring_call ring;
+
+ private:
+  enum class place : std::uint8_t { here, at_ring, at_pool };
+
+  answer go_on_in_pool(task_ctl& task, processor& p) noexcept;
+
+  const cove::detail::operation_type* pool_moves_;
+  place where_ = place::here;
+  /// relaxed: a hint; the result travels with the completion.
+  cove::detail::atomic<bool> asked_{false};
+};
+
+}  // namespace cove::io::detail
