@@ -1,4 +1,5 @@
 #include <cove/io/detail/transfer.hpp>
+#include <cove/io/transfer.hpp>
 
 namespace cove::io::detail {
 
@@ -24,6 +25,12 @@ io_result try_once(cove::detail::descriptor& on, io_kind what, void* data,
   const bool ready = on.try_now(op);
   if (!ready) return {0, std::make_error_code(std::errc::operation_would_block)};
   return {op.transferred, io_outcome(op)};
+}
+
+void throw_transfer(const char* verb, const transfer_outcome& ended) {
+  if (ended.error == std::make_error_code(std::errc::operation_canceled))
+    throw canceled(verb, ended.n);
+  throw io_error(ended.error, verb, ended.n, ended.remedy);
 }
 
 }  // namespace cove::io::detail

@@ -16,3 +16,31 @@
 #include <cove/io/open_options.hpp>
 #include <cove/io/signal_set.hpp>
 #include <cove/io/whole_file.hpp>
+/// The room `io`: buffers and the leases of borrowed ones; streams, whatever they are made of;
+/// pipes and signals.
+
+#include <cove/io/any_stream.hpp>
+#include <cove/io/buffer.hpp>
+#include <cove/io/buffered_reader.hpp>
+#include <cove/io/buffered_writer.hpp>
+#include <cove/io/duplex.hpp>
+#include <cove/io/framing.hpp>
+#include <cove/io/lease.hpp>
+#include <cove/io/pipe.hpp>
+#include <cove/io/read_to_end.hpp>
+#include <cove/io/signal_set.hpp>
+/// The room `io`: buffers and the leases of borrowed ones; streams, whatever they are made of;
+/// pipes and signals.
+
+#include <cove/io/any_stream.hpp>
+#include <cove/io/buffer.hpp>
+#include <cove/io/buffered_reader.hpp>
+#include <cove/io/buffered_writer.hpp>
+#include <cove/io/duplex.hpp>
+#include <cove/io/framing.hpp>
+#include <cove/io/lease.hpp>
+#include <cove/io/pipe.hpp>
+#include <cove/io/read_to_end.hpp>
+#include <cove/io/signal_set.hpp>
+#include <cove/io/split.hpp>
+#include <cove/io/stream.hpp>
