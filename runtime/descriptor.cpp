@@ -98,7 +98,7 @@ void shut_descriptor(poll_desc& desc) noexcept {
 }
 
 task_ctl* give_back(poll_desc& desc) noexcept {
-  const std::error_code said = close_number(desc.fd);
+  const std::error_code said = desc.released ? std::error_code() : close_number(desc.fd);
   task_ctl* woken = nullptr;
   // acq_rel: acquires the waiting operation; nobody else gets it.
   if (close_op* waiting = desc.closer.exchange(nullptr, std::memory_order_acq_rel);
@@ -341,6 +341,34 @@ void descriptor::close_attached(poll_desc& desc) noexcept {
     shut_descriptor(desc);
   else
     evict(desc, desc.completes);
+}
+
+result<int> descriptor::release() noexcept {
+  const std::uintptr_t word = occupy();
+  if (word == closed) return errc::closed;
+  if (word != fresh) return release_attached(*reinterpret_cast<poll_desc*>(word));
+  word_.store(closed, std::memory_order_release);
+  return fd_;
+}
+
+result<int> descriptor::release_attached(poll_desc& desc) noexcept {
+  int kept = fd_;
+  // A ring may have to take back what it waits for on its own account, and keeps the number
+  // meanwhile: then it is another number for the same thing that goes out.
+  const bool lingers = desc.completes && kind_ == descriptor_kind::socket;
+  if (lingers) {
+    const result<int> another = duplicate_number(fd_);
+    if (!another) return another;
+    kept = *another;
+  }
+  const netpoll::gate::entry now = desc.access.close_idle();
+  if (now != netpoll::gate::entry::entered) {
+    if (lingers) static_cast<void>(close_number(kept));  // Nothing has happened.
+    return now == netpoll::gate::entry::busy ? errc::operation_in_progress : errc::closed;
+  }
+  desc.released = !lingers;
+  shut_descriptor(desc);
+  return kept;
 }
 
 void descriptor::drop() noexcept {

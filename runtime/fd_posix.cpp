@@ -6,12 +6,14 @@
 #include <cove/runtime/detail/buffer_cache.hpp>
 #include <cove/runtime/error.hpp>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 
@@ -117,6 +119,27 @@ std::int64_t read_parts(io_op& op, const poll_desc& desc) noexcept {
   const native_vector parts(op);
   const auto count = static_cast<int>(parts.count());
   return read_plain(desc, [&] { return ::readv(desc.fd, parts.parts(), count); });
+}
+
+// What is shared with other programs blocks, and stays so. The calls are told not to wait. Where
+// the kernel has no word for that, of terminals say, poll() tells when they need not; whoever
+// shares it may come in between.
+
+std::int64_t read_shared(int fd, void* buffer, std::size_t size) noexcept {
+  const std::int64_t n = retry([&] { return read_at_once(fd, buffer, size); });
+  if (n != -EOPNOTSUPP) return n;
+  if (const std::int64_t ready = is_ready(fd, POLLIN); ready < 0) return ready;
+  return retry([&] { return read(fd, buffer, size); });
+}
+
+std::int64_t write_shared(int fd, void* buffer, std::size_t size) noexcept {
+  const iovec all{buffer, size};
+  const std::int64_t n = retry([&] { return write_at_once(fd, all); });
+  if (n != -EOPNOTSUPP) return n;
+  if (const std::int64_t ready = is_ready(fd, POLLOUT); ready < 0) return ready;
+  // A pipe with any room has room for a page; a terminal, for some lines.
+  const iovec some{buffer, std::min<std::size_t>(size, 512)};
+  return retry([&] { return write_quietly(fd, &some, 1); });
 }
 
 std::int64_t write_parts(io_op& op, int fd) noexcept {
@@ -271,10 +294,13 @@ std::int64_t call_socket(io_op& op, int fd) noexcept {
 /// What is no socket has no other operations.
 std::int64_t call_plain(io_op& op, const poll_desc& desc) noexcept {
   switch (op.kind) {
-    case io_kind::read: return read_plain(desc, [&] { return read(desc.fd, op.buffer, op.size); });
+    case io_kind::read:
+      if (desc.kind == descriptor_kind::shared) return read_shared(desc.fd, op.buffer, op.size);
+      return read_plain(desc, [&] { return read(desc.fd, op.buffer, op.size); });
     case io_kind::borrow: return read_borrowed(op, desc);
     case io_kind::read_v: return read_parts(op, desc);
     case io_kind::write: {
+      if (desc.kind == descriptor_kind::shared) return write_shared(desc.fd, op.buffer, op.size);
       const iovec all{op.buffer, op.size};
       return retry([&] { return write_quietly(desc.fd, &all, 1); });
     }
@@ -318,6 +344,12 @@ step book(io_op& op, poll_desc& desc, std::int64_t outcome) noexcept {
 }
 
 step perform(io_op& op, poll_desc& desc) noexcept { return book(op, desc, make_call(op, desc)); }
+
+result<int> duplicate_number(int fd) noexcept {
+  const int another = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (another < 0) return system_error_code(errno);
+  return another;
+}
 
 std::error_code close_number(int fd) noexcept {
   // Not repeated after EINTR: Linux has given the number back by then.

@@ -2,6 +2,8 @@
 
 #include "netpoll/poll_desc.hpp"
 
+#include <cove/runtime/result.hpp>
+
 // The system calls of the runtime's operations: the platform's half of io_op.cpp.
 
 namespace cove::detail {
@@ -35,6 +37,9 @@ std::int64_t call_once(io_op& op, const netpoll::poll_desc& desc) noexcept;
 
 /// Books the outcome of one call: bytes, a descriptor, 0, or -errno.
 step book(io_op& op, netpoll::poll_desc& desc, std::int64_t outcome) noexcept;
+
+/// Another number for the same thing.
+result<int> duplicate_number(int fd) noexcept;
 
 /// Gives a descriptor number back to the system; the code is what close said.
 std::error_code close_number(int fd) noexcept;

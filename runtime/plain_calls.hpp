@@ -10,6 +10,10 @@ namespace cove::detail {
 
 ssize_t read(int fd, void* buffer, std::size_t size) noexcept;
 
+/// Not waiting, however the descriptor was opened; EOPNOTSUPP where the system cannot say so.
+ssize_t read_at_once(int fd, void* buffer, std::size_t size) noexcept;
+ssize_t write_at_once(int fd, const iovec& what) noexcept;
+
 /// Gives EPIPE for a pipe that nobody reads, and raises no SIGPIPE; see plain_calls_linux.cpp.
 ssize_t write_quietly(int fd, const iovec* parts, int count) noexcept;
 

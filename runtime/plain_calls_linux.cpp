@@ -33,7 +33,11 @@
 namespace cove::detail {
 namespace {
 
-constexpr int no_signal = 0x100;  // RWF_NOSIGNAL; headers are older than kernels.
+// Headers are older than kernels.
+constexpr int no_wait = 8;        // RWF_NOWAIT: pipes since 6.5, terminals never.
+constexpr int no_signal = 0x100;  // RWF_NOSIGNAL: since 6.18.
+/// As an offset: where read() and write() would begin.
+constexpr long where_it_stands = -1;
 
 /// The kernel has no RWF_NOSIGNAL. relaxed: a hint that only ever changes from false to true. A
 /// device that takes no flags may set it, which costs others the two calls.
@@ -86,13 +90,24 @@ ssize_t read(int fd, void* buffer, std::size_t size) noexcept {
 
 ssize_t write_quietly(int fd, const iovec* parts, int count) noexcept {
   if (!must_guard.load(std::memory_order_relaxed)) {
-    // An offset of -1 is the place where write() would write.
-    const ssize_t n = ::syscall(SYS_pwritev2, fd, parts, count, -1L, -1L, no_signal);
+    const ssize_t n =
+        ::syscall(SYS_pwritev2, fd, parts, count, where_it_stands, where_it_stands, no_signal);
     // EPERM: a filter's word for it, or the descriptor's own, which write() then says again.
     if (n >= 0 || (!is_refusal(errno) && errno != EPERM)) return n;
     if (is_refusal(errno)) must_guard.store(true, std::memory_order_relaxed);
   }
   return write_guarded(fd, parts, count);
+}
+
+ssize_t read_at_once(int fd, void* buffer, std::size_t size) noexcept {
+  const iovec into{buffer, size};
+  return ::syscall(SYS_preadv2, fd, &into, 1, where_it_stands, where_it_stands, no_wait);
+}
+
+ssize_t write_at_once(int fd, const iovec& what) noexcept {
+  // A kernel without the second flag takes none of them.
+  return ::syscall(SYS_pwritev2, fd, &what, 1, where_it_stands, where_it_stands,
+                   no_wait | no_signal);
 }
 
 }  // namespace cove::detail

@@ -43,6 +43,7 @@ poll_desc* desc_table::take() noexcept {
   desc->ends = {};
   desc->closer.store(nullptr, std::memory_order_relaxed);
   desc->drained[0] = desc->drained[1] = false;
+  desc->released = false;
   desc->kind = detail::descriptor_kind::socket;
   return desc;
 }

@@ -25,8 +25,10 @@ bool epoll::close(poll_desc& desc) noexcept {
   watched_.fetch_sub(1, std::memory_order_relaxed);
   // A thread that looks for events holds each file it looks at, and whoever lets go of a socket
   // last closes it: a port could still be taken for a moment after close() returned. Removal waits
-  // for the look. A stream holds no port that somebody could want, and does without the call.
-  if (!desc.is_tcp()) static_cast<void>(epoll_.control(EPOLL_CTL_DEL, desc.fd, 0, 0));
+  // for the look. A stream holds no port that somebody could want, and does without the call; but
+  // one that stays open elsewhere would go on reporting.
+  if (!desc.is_tcp() || desc.released)
+    static_cast<void>(epoll_.control(EPOLL_CTL_DEL, desc.fd, 0, 0));
   return true;
 }
 

@@ -17,6 +17,7 @@
 //   enter      -> +1 (and the direction's bit)          refused once closed
 //   leave      -> -1 (and the direction's bit)          the last one out of a closed gate shuts
 //   close      -> closed                                shuts at once if nobody is inside
+//   close_idle -> closed                                refused if somebody is inside; shuts
 //   shut_done  -> shut                                  recycles if the handle has gone
 //   let_go     -> not held                              recycles if shut
 //
@@ -78,6 +79,18 @@ class gate {
     const std::uint64_t old = word_.fetch_or(closed, std::memory_order_seq_cst);
     const bool first = (old & closed) == 0;
     return {first, first && (old & inside) == 0};
+  }
+
+  /// Closes only if nobody is inside; `entered` says that it did, and that the caller must shut.
+  entry close_idle() noexcept {
+    std::uint64_t word = word_.load(std::memory_order_relaxed);
+    for (;;) {
+      if ((word & closed) != 0) return entry::closed;
+      if ((word & inside) != 0) return entry::busy;
+      if (word_.compare_exchange_weak(word, word | closed, std::memory_order_acq_rel,
+                                      std::memory_order_relaxed))
+        return entry::entered;
+    }
   }
 
   /// True if the caller must recycle the poll descriptor.

@@ -57,6 +57,7 @@ struct poll_desc {
   int fd = -1;
   std::uint32_t index = 0;
   bool completes = false;  ///< Watched by a completion backend.
+  bool released = false;   ///< Its number outlives it. Set behind a closed gate, before it is shut.
   detail::descriptor_kind kind = detail::descriptor_kind::socket;
 
   // epoll-lt, which says how; it stands in what the neighbours leave free.

@@ -78,6 +78,10 @@ class descriptor {
   /// number back. The object stays, closed.
   void close_now() noexcept;
 
+  /// Gives the number out of the runtime, open; the object is closed then. Errors: errc::closed,
+  /// operation_in_progress while something uses it.
+  result<int> release() noexcept;
+
   /// Was it closed, or never open?
   bool is_closed() const noexcept;
   /// The number, for reports and tests; -1 once closed.
@@ -106,6 +110,7 @@ class descriptor {
   static bool try_attached(io_op& op, netpoll::poll_desc& desc) noexcept;
   std::error_code set_bare_deadline(deadline_for whose, std::int64_t when_ns) noexcept;
   static void close_attached(netpoll::poll_desc& desc) noexcept;
+  result<int> release_attached(netpoll::poll_desc& desc) noexcept;
   void drop() noexcept;
 
   atomic<std::uintptr_t> word_{closed};

@@ -25,6 +25,7 @@ enum class descriptor_kind : std::uint8_t {
   socket,  ///< Any other socket: recv and send.
   pipe,    ///< A pipe or FIFO: read and write.
   other,   ///< What else can be waited for, a terminal say: read and write.
+  shared,  ///< As other, but it blocks, and must stay so for those who share it. Not vectored.
 };
 
 enum class io_kind : std::uint8_t {
