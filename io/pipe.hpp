@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cove/runtime/result.hpp>
+#include <cove/io/detail/native.hpp>
 
 // The system calls of pipes outside of operations: private contract of this room. They report with
 // the system's code.
@@ -13,5 +13,12 @@ struct pipe_numbers {
   int writer;
 };
 result<pipe_numbers> open_pipe() noexcept;
+
+/// An existing path, in one or both directions; non-blocking and close-on-exec.
+result<int> open_path(const std::string& path, access_mode how) noexcept;
+
+/// Bytes.
+result<int> get_capacity(int fd) noexcept;
+std::error_code set_capacity(int fd, int bytes) noexcept;
 
 }  // namespace cove::io::detail

@@ -2,6 +2,7 @@
 
 #include "socket.hpp"
 
+#include <cove/io/detail/native.hpp>
 #include <cove/runtime/this_task.hpp>
 
 namespace cove::net {
@@ -61,6 +62,14 @@ unsigned checked_size(const char* what, unsigned bytes) {
   return bytes;
 }
 
+cove::detail::descriptor adopt_socket(int fd, io::detail::native_kind wanted,
+                                      std::string_view remedy, cove::detail::descriptor_kind kind) {
+  const io::detail::native_kind found = io::detail::require_open("adopt", fd);
+  if (found != wanted) io::detail::refuse_native("adopt", fd, found, remedy);
+  io::detail::require_taken_in("adopt", fd);
+  return {fd, kind};
+}
+
 }  // namespace
 
 // ----- tcp_stream -----
@@ -91,6 +100,13 @@ task<tcp_stream> tcp_stream::connect(socket_address to, connect_options options)
   cove::detail::throw_error(std::make_error_code(std::errc::connection_refused),
                             quoted("connect", to), "nobody listens there");
 }
+
+tcp_stream tcp_stream::adopt(int fd) {
+  return tcp_stream(adopt_socket(fd, io::detail::native_kind::tcp_stream,
+                                 "give a TCP socket that is connected",
+                                 cove::detail::descriptor_kind::tcp));
+}
+int tcp_stream::release() { return io::detail::release_native(socket_); }
 
 io::detail::count_operation tcp_stream::read_some(std::span<std::byte> buffer) noexcept {
   return io::detail::make_read<io::detail::count_operation>(socket_, io_kind::read, buffer, false,
@@ -222,6 +238,13 @@ tcp_listener tcp_listener::bind(socket_address at, const listen_options& options
   check("listen", detail::listen_socket(*made, options.backlog));
   return tcp_listener(std::move(socket));
 }
+
+tcp_listener tcp_listener::adopt(int fd) {
+  return tcp_listener(adopt_socket(fd, io::detail::native_kind::tcp_listener,
+                                   "give a TCP socket that listens",
+                                   cove::detail::descriptor_kind::socket));
+}
+int tcp_listener::release() { return io::detail::release_native(socket_); }
 
 detail::accept_operation tcp_listener::accept() noexcept {
   detail::accept_operation op(socket_, io_kind::accept, "accept");

@@ -223,3 +223,120 @@ TEST_CASE("P05 a deadline ends a read and a write that wait, and each later one"
     CHECK(got.n == 4);
   });
 }
+
+TEST_CASE("P04 a pipe that was adopted is read without waiting, and given back as it was") {
+  run_test([]() -> task<> {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    pipe_reader reader = pipe_reader::adopt(ends[0]);
+    pipe_writer writer = pipe_writer::adopt(ends[1]);
+    CHECK((::fcntl(ends[0], F_GETFL) & O_NONBLOCK) != 0);
+    CHECK((::fcntl(ends[1], F_GETFD) & FD_CLOEXEC) != 0);
+    std::array<std::byte, 4> buffer;
+    auto reading = cove::spawn(read_into, &reader, std::span<std::byte>(buffer));
+    co_await until_waiting("read_some");
+    CHECK(mentions(refusal([&] { return reader.release(); }), "release: "));
+    co_await writer.write_all(bytes_of("ab"));
+    const cove::io_result got = co_await reading;
+    CHECK(got.n == 2);
+    // Attached and not: both come out, blocking, and cove knows nothing of them any more.
+    CHECK(reader.release() == ends[0]);
+    CHECK(writer.release() == ends[1]);
+    CHECK(reader.is_closed());
+    CHECK(cove::runtime::current()->stats().descriptors == 0);
+    const cove::io_result closed = co_await reader.read_some(buffer).as_result();
+    CHECK(closed.error == cove::errc::closed);
+    CHECK_THROWS_AS(reader.release(), cove::error);
+    for (const int fd : ends) CHECK((::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0);
+    CHECK(::write(ends[1], "cd", 2) == 2);
+    reader = pipe_reader::adopt(ends[0]);
+    const std::size_t n = co_await reader.read_some(buffer);
+    CHECK(n == 2);
+    ::close(ends[1]);
+  });
+}
+
+TEST_CASE("P04 P05 a pipe is released at any moment of its use: once, or not at all") {
+  run_test([]() -> task<> {
+    for (int i = 0; i < 200; ++i) {
+      pipe_ends ends = make_pipe();
+      std::array<std::byte, 4> buffer;
+      auto reading = cove::spawn(read_into, &ends.reader, std::span<std::byte>(buffer));
+      for (int k = 0; k < i % 7; ++k) co_await cove::this_task::yield();
+      const int number = ends.reader.native_handle();
+      int out = -1;
+      try {
+        out = ends.reader.release();
+      } catch (const cove::error& e) {
+        CHECK(e.code() == std::errc::operation_in_progress);
+      }
+      if (out < 0) co_await ends.writer.write_all(bytes_of("ab"));
+      const cove::io_result got = co_await reading;
+      if (out < 0) {
+        CHECK(got.n == 2);
+      } else {
+        CHECK(got.error == cove::errc::closed);
+        CHECK(out == number);
+        CHECK(::fcntl(out, F_GETFD) >= 0);
+        ::close(out);
+      }
+    }
+  });
+}
+
+TEST_CASE("P03 what is no pipe, and the wrong end of one, is refused and stays the caller's") {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const int file = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  const raw_listener listener;
+  CHECK(refusal([&] { return pipe_writer::adopt(ends[0]); }) ==
+        "adopt descriptor " + std::to_string(ends[0]) +
+            ": invalid argument (EINVAL); it is a pipe or FIFO; but cannot be written; make it a "
+            "pipe_reader");
+  CHECK(mentions(refusal([&] { return pipe_reader::adopt(ends[1]); }), "cannot be read"));
+  CHECK(mentions(refusal([&] { return pipe_reader::adopt(file); }), "it is a regular file"));
+  CHECK(mentions(refusal([&] { return pipe_reader::adopt(listener.fd()); }),
+                 "it is a TCP socket that listens"));
+  CHECK(mentions(refusal([&] { return pipe_reader::adopt(-1); }), "EBADF"));
+  for (const int fd : ends) CHECK((::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0);
+  for (const int fd : {ends[0], ends[1], file}) CHECK(::close(fd) == 0);
+
+  CHECK(refusal([] { return pipe_reader::open("/proc/self/exe"); }) ==
+        "open \"/proc/self/exe\": invalid argument (EINVAL); it is a regular file, and no FIFO");
+  CHECK(mentions(refusal([] { return pipe_reader::open("/"); }), "it is a directory"));
+  CHECK(mentions(refusal([] { return pipe_reader::open("/no/such"); }),
+                 "open \"/no/such\": no such file"));
+  CHECK(mentions(refusal([] { return pipe_reader::open(std::string_view("a\0b", 3)); }), "NUL"));
+}
+
+TEST_CASE("P01 the capacity of a pipe can be asked and set") {
+  pipe_ends ends = make_pipe();
+  CHECK(ends.reader.capacity() == 65536);
+  ends.writer.set_capacity(4096);
+  CHECK(ends.reader.capacity() == 4096);
+  std::vector<std::byte> much(8192);
+  CHECK(ends.writer.try_write(much).n == 4096);
+  CHECK_THROWS_WITH_AS(ends.reader.set_capacity(0),
+                       doctest::Contains("set_capacity 0: invalid argument"), cove::error);
+  ends.reader.set_capacity(100'000);
+  CHECK(ends.reader.capacity() >= 100'000);
+}
+
+TEST_CASE("P01 a vectored write goes on where a full pipe cut it") {
+  run_test([]() -> task<> {
+    pipe_ends ends = make_pipe();
+    ends.writer.set_capacity(4096);
+    const std::string text = pattern(200'000);
+    std::vector<const_buffer> parts;
+    for (std::size_t at = 0; at < text.size(); at += 777)
+      parts.emplace_back(std::string_view(text).substr(at, 777));
+    const auto write = [&]() -> task<> {
+      co_await ends.writer.write_all(parts);
+      co_await ends.writer.close();
+    };
+    auto writing = cove::spawn(write);
+    const std::string got = co_await read_to_end(&ends.reader);
+    CHECK(got == text);
+    co_await writing;
+  });
+}

@@ -320,10 +320,6 @@ class crowded {
 
 constexpr int crowd = 1100;
 
-bool mentions(const std::string& text, const std::string& what) {
-  return text.find(what) != std::string::npos;
-}
-
 /// What reading from a new connection and connecting come to.
 task<> try_high_numbers(cove::net::tcp_listener* listener, bool refuses) {
   raw_peer peer = raw_peer::connect(listener->local_address());

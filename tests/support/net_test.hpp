@@ -346,6 +346,23 @@ inline task<stream_pair> make_streams(net::socket_address at = "127.0.0.1:0") {
 // Arrays with names: GCC 12 is wrong about braced lists beside a co_await.
 inline constexpr std::array no_and_yes{false, true};
 
+// ----- errors -----
+
+inline bool mentions(std::string_view text, std::string_view what) noexcept {
+  return text.find(what) != text.npos;
+}
+
+/// What the error says that `act()` throws.
+template <class Act>
+std::string refusal(Act act) {
+  try {
+    static_cast<void>(act());
+  } catch (const error& e) {
+    return e.what();
+  }
+  return "not refused";
+}
+
 // ----- bytes -----
 
 inline std::span<const std::byte> bytes_of(std::string_view text) noexcept {

@@ -30,13 +30,14 @@
 #include <cove/io/read_to_end.hpp>
 #include <cove/io/signal_set.hpp>
 /// The room `io`: buffers and the leases of borrowed ones; streams, whatever they are made of;
-/// pipes and signals.
+/// pipes, terminals, descriptors that belong to others, and signals.
 
 #include <cove/io/any_stream.hpp>
 #include <cove/io/buffer.hpp>
 #include <cove/io/buffered_reader.hpp>
 #include <cove/io/buffered_writer.hpp>
 #include <cove/io/duplex.hpp>
+#include <cove/io/fd_watch.hpp>
 #include <cove/io/framing.hpp>
 #include <cove/io/lease.hpp>
 #include <cove/io/pipe.hpp>
@@ -44,3 +45,4 @@
 #include <cove/io/signal_set.hpp>
 #include <cove/io/split.hpp>
 #include <cove/io/stream.hpp>
+#include <cove/io/terminal.hpp>

@@ -3,7 +3,16 @@
 #include <cove/io/detail/transfer.hpp>
 #include <cove/runtime/detail/moment.hpp>
 
+#include <string_view>
+
 namespace cove::io {
+
+struct fifo_options {
+  /// Outlives the other side: a reader sees no end when the last writer closes, and waits for the
+  /// next one; a writer can open before anybody reads, and gets no broken_pipe. It is opened for
+  /// both directions for that (fifo(7)), so it needs the permissions of both.
+  bool resilient = false;
+};
 
 /// The end of a pipe or FIFO that is read.
 ///
@@ -30,6 +39,23 @@ class pipe_reader {
  public:
   /// Closed: every operation reports errc::closed.
   pipe_reader() noexcept = default;
+
+  /// Opens a FIFO, and does not wait for a writer: the first read does. Once a writer has come, the
+  /// stream ends when the last one has gone; open again for the next, or see fifo_options.
+  /// Errors: thrown, naming the path: no_such_file_or_directory and the like; invalid_argument for
+  ///         what is no FIFO.
+  /// Source: fifo(7).
+  static pipe_reader open(std::string_view path, const fifo_options& options = {});
+  /// Takes over the reading end of a pipe or FIFO, which it will close. Makes it non-blocking, and
+  /// so for everybody who shares what was opened (a parent, a child, a dup); release() takes that
+  /// back. Programs that are started do not inherit it.
+  /// Errors: thrown, naming the descriptor and what it is; then it stays the caller's. It is
+  ///         invalid_argument for what is no pipe, or is open for writing only.
+  static pipe_reader adopt(int fd);
+  /// Gives the descriptor out of the runtime: open, blocking, and the caller's to close. The object
+  /// is closed then.
+  /// Errors: thrown; operation_in_progress while something uses it; errc::closed.
+  int release();
 
   /// Reads at least one byte, at most `buffer.size()`. 0 means that the last writer has closed,
   /// now and ever after.
@@ -64,6 +90,15 @@ class pipe_reader {
   cove::detail::close_awaiter close() noexcept { return cove::detail::close_awaiter(pipe_); }
   bool is_closed() const noexcept { return pipe_.is_closed(); }
 
+  /// How many bytes the pipe holds; 65536 by default.
+  /// Errors: thrown; errc::closed.
+  std::size_t capacity() const;
+  /// Makes room for at least so many bytes; capacity() tells how many it has become.
+  /// Errors: thrown; invalid_argument for 0 and what is out of range; operation_not_permitted above
+  ///         the system's limit (/proc/sys/fs/pipe-max-size); device_or_resource_busy for less than
+  ///         it holds now.
+  void set_capacity(std::size_t bytes);
+
   /// Calls `call(fd)` with the system's descriptor, which stays this pipe's until it has returned,
   /// and gives what it gives. It must not wait, nor close the number.
   /// Errors:  thrown: errc::closed; what `call` throws.
@@ -92,6 +127,16 @@ class pipe_writer {
   /// Closed: every operation reports errc::closed.
   pipe_writer() noexcept = default;
 
+  /// Opens a FIFO that somebody reads. To wait for a reader, try again later, or see fifo_options.
+  /// Errors: thrown, naming the path: no_such_device_or_address (ENXIO) if nobody has it open for
+  ///         reading; no_such_file_or_directory and the like; invalid_argument for what is no FIFO.
+  /// Source: fifo(7).
+  static pipe_writer open(std::string_view path, const fifo_options& options = {});
+  /// As pipe_reader::adopt(), for a writing end.
+  static pipe_writer adopt(int fd);
+  /// As pipe_reader::release().
+  int release();
+
   /// Writes at least one byte, as many as the pipe takes at once. An empty buffer writes nothing.
   /// Errors: broken_pipe if nobody has it open for reading any more; the process gets no SIGPIPE.
   detail::count_operation write_some(std::span<const std::byte> buffer) noexcept;
@@ -117,6 +162,10 @@ class pipe_writer {
   /// As pipe_reader::close(). What was written can still be read.
   cove::detail::close_awaiter close() noexcept { return cove::detail::close_awaiter(pipe_); }
   bool is_closed() const noexcept { return pipe_.is_closed(); }
+
+  /// As pipe_reader.
+  std::size_t capacity() const;
+  void set_capacity(std::size_t bytes);
 
   /// As pipe_reader::with_native_handle().
   template <class Call>

@@ -42,6 +42,18 @@ class tcp_stream {
   /// Source:       RFC 9293; connect(2).
   static task<tcp_stream> connect(socket_address to, connect_options options = {});
 
+  /// Takes over a connected TCP socket, which it will close: inherited, or made by a library. Makes
+  /// it non-blocking, and so for everybody who shares what was opened (a parent, a dup); release()
+  /// takes that back. Programs that are started do not inherit it.
+  /// Errors: thrown, naming the descriptor and what it is; then it stays the caller's. It is
+  ///         invalid_argument for what is no TCP socket, and for one that listens or is not
+  ///         connected (any more).
+  static tcp_stream adopt(int fd);
+  /// Gives the descriptor out of the runtime: open, blocking, and the caller's to close. The stream
+  /// is closed then, for this side alone: nothing is sent.
+  /// Errors: thrown; operation_in_progress while something uses it; errc::closed.
+  int release();
+
   /// Reads at least one byte, at most `buffer.size()`. 0 means end of stream, now and ever after.
   /// Errors: invalid_argument for an empty buffer.
   io::detail::count_operation read_some(std::span<std::byte> buffer) noexcept;
@@ -211,6 +223,13 @@ class tcp_listener {
   ///         permission_denied, ...
   /// Source: bind(2), listen(2).
   static tcp_listener bind(socket_address at, const listen_options& options = {});
+
+  /// Takes over a socket that listens, as socket activation gives it; see tcp_stream::adopt().
+  static tcp_listener adopt(int fd);
+  /// As tcp_stream::release(); it goes on listening. On io_uring the number may be another one, for
+  /// the same socket, and connections that came while nobody accepted, or come in this moment, may
+  /// be reset.
+  int release();
 
   /// Waits for a connection. A client that went away before it was accepted is passed over.
   /// Errors:       errc::closed; too_many_files_open and the like, after which accepting goes on as

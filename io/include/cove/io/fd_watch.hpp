@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cove/io/detail/transfer.hpp>
+
+namespace cove::io {
+
+/// Tells when a descriptor of somebody else's is ready: of a library that reads and writes it
+/// itself (a database's client, a resolver), or of a kind that cove knows nothing of (eventfd,
+/// timerfd, a device).
+///
+///     cove::io::fd_watch watch(::PQsocket(connection));
+///     co_await watch.wait_readable();
+///     ::PQconsumeInput(connection);
+///
+/// It never reads, writes, closes or changes the descriptor. It waits by a number of its own for
+/// the same thing (dup(2)): whatever the owner does with his, no wait goes astray. So the owner may
+/// close at any time; but what was open is closed for the system, and for a peer, only when the
+/// watch has ended, too. End the watch first.
+///
+/// A wait completes when what it waits for is so, however long it has been so, in particular if it
+/// was so before. One who waits again without having read waits for nothing.
+///
+/// Two watches of one descriptor, in the same or in several runtimes, are independent: each is told.
+///
+/// Every operation:
+/// Errors:       errc::closed once the watch has ended; errc::operation_in_progress while another
+///               task waits for the same; errc::wrong_runtime if it was first awaited on in another
+///               runtime; errc::descriptor_too_high where the backend is select and the process has
+///               a thousand descriptors open; operation_not_permitted for a device that cannot be
+///               waited for. `.as_result()` reports instead of throwing.
+/// Cancellation: safe; nothing is consumed.
+/// Threads:      one task may wait for reading while another one waits for writing; any may end it.
+/// Lifetime:     must outlive the start of a wait; destroying it later ends its waits with
+///               errc::closed.
+class fd_watch {
+ public:
+  /// Watches nothing: every operation reports errc::closed.
+  fd_watch() noexcept = default;
+
+  /// Errors: thrown, naming the descriptor: bad_file_descriptor; operation_not_permitted for a
+  ///         file or a directory, which are always ready; too_many_files_open and the like.
+  explicit fd_watch(int fd);
+
+  /// Completes when a read would not have to wait: there is something, the end, or an error.
+  detail::ready_operation wait_readable() noexcept;
+  /// Completes when a write would not have to wait: there is room, or an error.
+  detail::ready_operation wait_writable() noexcept;
+
+  /// Ends the watch. Waits end with errc::closed, and it ends when they have left; the descriptor
+  /// stays open, and can be watched again.
+  cove::detail::close_awaiter close() noexcept { return cove::detail::close_awaiter(own_); }
+  bool is_closed() const noexcept { return own_.is_closed(); }
+
+  /// The number that was given, for reports; -1 once the watch has ended.
+  int native_handle() const noexcept { return is_closed() ? -1 : watched_; }
+
+ private:
+  cove::detail::descriptor own_;
+  int watched_ = -1;
+};
+
+}  // namespace cove::io
