@@ -48,6 +48,19 @@ TEST_CASE("closing an empty gate shuts the descriptor at once, once") {
   CHECK_FALSE(second.shut);
 }
 
+TEST_CASE("an idle gate is closed by who asks for that, and a busy one is not") {
+  gate door;
+  CHECK(door.enter() == entry::entered);
+  CHECK(door.close_idle() == entry::busy);
+  CHECK_FALSE(door.is_closed());
+  CHECK_FALSE(door.leave());
+  CHECK(door.close_idle() == entry::entered);
+  CHECK(door.is_closed());
+  CHECK(door.enter() == entry::closed);
+  CHECK(door.close_idle() == entry::closed);
+  CHECK_FALSE(door.close().first);
+}
+
 TEST_CASE("nobody enters a closed gate") {
   gate door;
   CHECK(door.close().first);
