@@ -2,6 +2,9 @@
 
 #include <cove/io/pipe.hpp>
 
+#include <spawn.h>
+#include <sys/wait.h>
+
 #include <csignal>
 
 // Pipes and FIFOs, and SIGPIPE, which nobody may see.
@@ -338,5 +341,93 @@ TEST_CASE("P01 a vectored write goes on where a full pipe cut it") {
     const std::string got = co_await read_to_end(&ends.reader);
     CHECK(got == text);
     co_await writing;
+  });
+}
+
+// ----- with other programs -----
+
+namespace {
+
+/// A program between two pipes, of which cove has the other ends.
+class filter {
+ public:
+  template <class... Words>
+  explicit filter(Words... words) : filter(std::vector<std::string>{words...}) {}
+  explicit filter(std::vector<std::string> command) {
+    pipe_ends in = make_pipe();
+    pipe_ends out = make_pipe();
+    // Out of the runtime they are blocking, as a program expects.
+    const int its_in = in.reader.release();
+    const int its_out = out.writer.release();
+    posix_spawn_file_actions_t moves;
+    REQUIRE(::posix_spawn_file_actions_init(&moves) == 0);
+    REQUIRE(::posix_spawn_file_actions_adddup2(&moves, its_in, STDIN_FILENO) == 0);
+    REQUIRE(::posix_spawn_file_actions_adddup2(&moves, its_out, STDOUT_FILENO) == 0);
+    std::vector<char*> words;
+    for (std::string& word : command) words.push_back(word.data());
+    words.push_back(nullptr);
+    REQUIRE(::posix_spawnp(&process_, words[0], &moves, nullptr, words.data(), environ) == 0);
+    ::posix_spawn_file_actions_destroy(&moves);
+    ::close(its_in);
+    ::close(its_out);
+    to = std::move(in.writer);
+    from = std::move(out.reader);
+  }
+  filter(const filter&) = delete;
+  ~filter() {
+    to = pipe_writer();
+    CHECK(::waitpid(process_, &status_, 0) == process_);
+    CHECK(WIFEXITED(status_));
+  }
+
+  pipe_writer to;
+  pipe_reader from;
+
+ private:
+  pid_t process_ = -1;
+  int status_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("P01 a megabyte goes through cat and comes back") {
+  run_test([]() -> task<> {
+    filter cat("cat");
+    const std::string text = pattern(1'000'000);
+    const auto write = [&]() -> task<> {
+      co_await cat.to.write_all(bytes_of(text));
+      co_await cat.to.close();
+    };
+    auto writing = cove::spawn(write);
+    const std::string got = co_await read_to_end(&cat.from);
+    CHECK(got == text);
+    co_await writing;
+  });
+}
+
+TEST_CASE("P01 a program that has had enough is broken_pipe for who writes to it, and no signal") {
+  const sigpipe_counter counter;
+  run_test([]() -> task<> {
+    filter head("head", "-c", "10");
+    const std::string text = pattern(2'000'000);
+    auto writing = cove::spawn(write_whole, &head.to, std::string_view(text));
+    const std::string got = co_await read_to_end(&head.from);
+    CHECK(got == std::string_view(text).substr(0, 10));
+    const cove::io_result put = co_await writing;
+    CHECK(put.error == std::errc::broken_pipe);
+  });
+  CHECK(sigpipe_counter::is_quiet());
+}
+
+TEST_CASE("P01 a program's signals are not blocked because cove writes to pipes") {
+  run_test([]() -> task<> {
+    pipe_ends broken = make_pipe();
+    broken.reader = pipe_reader();
+    const cove::io_result put = co_await broken.writer.write_some(bytes_of("x")).as_result();
+    CHECK(put.error == std::errc::broken_pipe);
+    // Started by the thread that has just written. SigBlk: of that program.
+    filter grep("grep", "SigBlk", "/proc/self/status");
+    const std::string got = co_await read_to_end(&grep.from);
+    CHECK(got == "SigBlk:\t0000000000000000\n");
   });
 }

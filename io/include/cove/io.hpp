@@ -44,5 +44,6 @@
 #include <cove/io/read_to_end.hpp>
 #include <cove/io/signal_set.hpp>
 #include <cove/io/split.hpp>
+#include <cove/io/standard_streams.hpp>
 #include <cove/io/stream.hpp>
 #include <cove/io/terminal.hpp>
