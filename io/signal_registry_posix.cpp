@@ -1,6 +1,6 @@
 #include "signal_registry.hpp"
+#include "signals_blocked.hpp"
 
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -107,22 +107,6 @@ class registry_guard {
   registry_guard(const registry_guard&) = delete;
   registry_guard& operator=(const registry_guard&) = delete;
   ~registry_guard() { all.holder.store(0, std::memory_order_release); }
-};
-
-/// No handler runs on this thread meanwhile.
-class signals_blocked {
- public:
-  signals_blocked() noexcept {
-    sigset_t every;
-    ::sigfillset(&every);
-    ::pthread_sigmask(SIG_SETMASK, &every, &before_);
-  }
-  signals_blocked(const signals_blocked&) = delete;
-  signals_blocked& operator=(const signals_blocked&) = delete;
-  ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
 };
 
 bool is_ours(const struct sigaction& action) noexcept {

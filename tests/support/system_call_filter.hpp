@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -9,6 +10,8 @@ namespace cove::test {
 struct denied_call {
   int number;
   int error;
+  /// Calls with another one are let through.
+  std::optional<std::uint32_t> first_argument = std::nullopt;
 };
 
 /// "io_uring_setup=EPERM" and the like. Empty if it names a call or an error that the tests do not
@@ -17,6 +20,6 @@ std::optional<denied_call> denied_call_from(std::string_view text);
 
 /// From now on the call is denied to this process and to what it starts, for ever. Other threads
 /// that are already there are not affected. False if the system knows no such filters.
-bool deny(denied_call which) noexcept;
+bool deny(denied_call which);
 
 }  // namespace cove::test

@@ -1,0 +1,106 @@
+#pragma once
+
+// What the tests of child processes stand on. Every child is a small program of the system, ends
+// when its test ends, and leaves no zombie: run_children() checks that.
+
+#include "support/net_test.hpp"
+
+#include <cove/io/process.hpp>
+
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace cove::test {
+
+using io::command;
+using io::exit_status;
+using io::process;
+using io::process_output;
+using io::stdio;
+
+inline command shell(std::string script) { return command("sh", "-c", std::move(script)); }
+
+/// One that runs until its input ends.
+inline command waiting_child() {
+  command what("cat");
+  what.input = stdio::pipe();
+  return what;
+}
+
+/// Has this process children, running or ended?
+inline bool has_children() {
+  siginfo_t info{};
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
+}
+
+/// As run_test, and no child is left, not even a zombie.
+template <class Body>
+void run_children(Body body, runtime_options options = net_options()) {
+  run_test(std::move(body), std::move(options));
+  CHECK_FALSE(has_children());
+}
+
+/// Is there such a process, and is it no zombie?
+inline bool is_running(int pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string line;
+  if (!std::getline(stat, line)) return false;
+  const std::size_t name_end = line.rfind(')');
+  return name_end + 2 < line.size() && line[name_end + 2] != 'Z';
+}
+
+/// The bound of what small programs write.
+inline constexpr std::size_t most = 100'000;
+
+/// What it wrote to its output; it has to succeed and to write no errors.
+inline task<std::string> written_by(command what) {
+  process_output all = co_await process::output(std::move(what), most);
+  CHECK(all.status == exit_status{});
+  CHECK(all.err.empty());
+  co_return all.out;
+}
+
+/// Why it is not started.
+inline task<std::string> refusal_of(command what) {
+  try {
+    static_cast<void>(co_await process::spawn(std::move(what)));
+  } catch (const error& failure) {
+    co_return failure.what();
+  }
+  co_return "started";
+}
+
+/// A folder of a test's own.
+class temporary_folder {
+ public:
+  temporary_folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "cove-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  temporary_folder(const temporary_folder&) = delete;
+  temporary_folder& operator=(const temporary_folder&) = delete;
+  ~temporary_folder() { std::filesystem::remove_all(path_); }
+
+  std::string at(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const noexcept { return path_; }
+  std::string write(const std::string& name, std::string_view text) const {
+    std::ofstream(at(name)) << text;
+    return at(name);
+  }
+  std::string read(const std::string& name) const {
+    std::stringstream text;
+    text << std::ifstream(at(name)).rdbuf();
+    return text.str();
+  }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace cove::test
