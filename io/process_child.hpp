@@ -20,7 +20,7 @@
 // and what is known of one stands in a record that all share who deal with it:
 //
 //   running -> ended   look() took its status, under the lock
-//   running -> lost    look() was told that somebody else has taken it: the host ignores SIGCHLD, or
+//   running -> lost    look() heard that somebody else has taken it: the host ignores SIGCHLD, or
 //                      waits for all children
 // `ended` and `lost` are final. A signal is sent under the same lock, and only while it is running:
 // the number cannot become another one's meanwhile. Where there is a pidfd it names the process in

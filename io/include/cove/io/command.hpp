@@ -64,10 +64,12 @@ class stdio {
 /// Threads: as any value.
 class child_environment {
  public:
+  /// Adds a variable, or changes it. A name that is empty or has a '=' in it is refused by spawn.
   child_environment& set(std::string name, std::string value) {
     changes_.emplace_back(std::move(name), std::move(value));
     return *this;
   }
+  /// Takes a variable out, if it is there.
   child_environment& remove(std::string name) {
     changes_.emplace_back(std::move(name), std::nullopt);
     return *this;

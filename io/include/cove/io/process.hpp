@@ -44,6 +44,7 @@ struct exit_status {
   int signal = 0;            ///< The signal that ended it; 0 if none did.
   bool core_dumped = false;  ///< The signal left a core dump.
 
+  /// Did it end by itself, with code 0?
   bool success() const noexcept { return code == 0; }
   friend bool operator==(const exit_status&, const exit_status&) = default;
 };
