@@ -8,6 +8,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace cove::examples {
 
@@ -25,6 +26,14 @@ class options {
 
   void text(const char* name, std::string& value, const char* help) {
     app_.add_option(name, value, help)->capture_default_str();
+  }
+  /// What stands on the command line without a name.
+  void argument(const char* name, std::string& value, const char* help) {
+    app_.add_option(name, value, help)->required();
+  }
+  /// The same, at least one.
+  void texts(const char* name, std::vector<std::string>& values, const char* help) {
+    app_.add_option(name, values, help)->required();
   }
   void number(const char* name, unsigned& value, const char* help, unsigned least = 1,
               unsigned most = 10'000'000) {
