@@ -29,7 +29,7 @@ struct blocking_moves {
     sched::virtual_clock* clock = clock_of(task);
     if (clock != nullptr) clock->begin_external();
     op.phase_ = blocking_op::phase::submitted;
-    const pool::admission what = task.runtime->pool.of(op.lane_).submit(op);
+    const pool::admission what = task.runtime->pool.of(op.lane_).submit(op, !op.masked);
     if (what == pool::admission::submitted) return false;
     op.phase_ = what == pool::admission::full ? blocking_op::phase::refused_full
                                               : blocking_op::phase::refused;

@@ -25,12 +25,12 @@ bool wait_until(std::condition_variable& bell, std::unique_lock<std::mutex>& gua
 
 }  // namespace
 
-admission lane::submit(job& which) noexcept {
+admission lane::submit(job& which, bool refusable) noexcept {
   which.since_ns = monotonic_ns();
   seat* called = nullptr;
   {
     const std::lock_guard guard(lock_);
-    if (settings_.refuses && queue_.size() >= settings_.queue_max)
+    if (refusable && settings_.refuses && queue_.size() >= settings_.queue_max)
       return ++told_.refused, admission::full;
     if (queue_.size() >= coming_.load(std::memory_order_relaxed)) {
       called = bring();

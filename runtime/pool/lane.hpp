@@ -39,7 +39,8 @@
 // As the jobs bring their own memory, it is there for who waits, not for what it costs. The first
 // `queue_max` jobs are in the queue and the others at its door, in one order and one list: when one
 // leaves the queue, the first at the door is in it. Nobody is woken for that, and nothing can be
-// lost on the way. A lane that refuses has no door: a job that finds the queue full is not taken.
+// lost on the way. A lane that refuses has no door: a job that finds the queue full is not
+// taken, unless it is one that must be done, as the closing of a file.
 //
 //   A thread and its part, all under lock_
 // none    -> worker   started to take a job
@@ -61,6 +62,11 @@
 // other stays with one thread, which is coming before it hands a job back. If none can be started
 // the job waits for those that are there; without any it is refused, so a queue without threads is
 // empty.
+//
+//   The way back
+// hand_back() completes the task's parking word. If the task is the thread's then, it goes to the
+// scheduler's arrivals (sched/arrivals.hpp), which are the completion queue of all lanes: a list
+// without a lock, with one wake-up for all that is in it, through the netpoller's bell.
 //
 //   Growth
 // `allowed_` begins with `threads`. A submit that may bring no further worker, but could if the
@@ -128,8 +134,9 @@ class lane {
   const lane_settings& settings() const noexcept { return settings_; }
 
   /// Any thread: lets a thread of the lane run it. It may have been handed back already when this
-  /// returns. Unless it was submitted, nothing was done.
-  [[nodiscard]] admission submit(job& which) noexcept;
+  /// returns. Unless it was submitted, nothing was done. One that is not refusable has the door of
+  /// a full lane that refuses.
+  [[nodiscard]] admission submit(job& which, bool refusable = true) noexcept;
 
   /// Whoever submitted it. True: it had not begun and never will. False: it runs or has run, and it
   /// will be handed back, or was.

@@ -50,14 +50,14 @@ detail::task_ctl* scheduler::find_local(processor& p) noexcept {
     if (poller_backend_->expects() &&
         (p.queue.size() < short_queue || tick - p.polled >= patience * fairness_ticks))
       poll_now(p);
-    if (global_count_.load(std::memory_order_relaxed) != 0)
+    if (any_global())
       if (detail::task_ctl* task = take_global(p, fairness_batch); task != nullptr) return task;
   }
   if (tick % timer_ticks == 0) run_timers(p, p);
   if (detail::task_ctl* task = take_in_turn(p); task != nullptr) return task;
   if (run_timers(p, p))
     if (detail::task_ctl* task = take_in_turn(p); task != nullptr) return task;
-  if (global_count_.load(std::memory_order_relaxed) != 0) return take_global(p, global_batch_max);
+  if (any_global()) return take_global(p, global_batch_max);
   return nullptr;
 }
 
@@ -118,7 +118,7 @@ detail::task_ctl* scheduler::steal(machine& m) noexcept {
         return task;
       }
     }
-    if (global_count_.load(std::memory_order_relaxed) != 0)
+    if (any_global())
       if (detail::task_ctl* task = take_global(*m.p, global_batch_max); task != nullptr)
         return task;
   }
@@ -131,6 +131,7 @@ detail::task_ctl* scheduler::steal(machine& m) noexcept {
 detail::task_ctl* scheduler::take_global(processor& p, std::size_t most) noexcept {
   task_batch* emptied = nullptr;
   std::unique_lock guard(lock_);
+  if (!arrivals_.empty()) take_arrivals();
   std::size_t share = global_.size() / processors_.size() + 1;
   if (share > most) share = most;
   const std::size_t room = settings_.ring_slots - p.queue.size();
@@ -144,6 +145,15 @@ detail::task_ctl* scheduler::take_global(processor& p, std::size_t most) noexcep
   guard.unlock();
   while (emptied != nullptr) delete std::exchange(emptied, emptied->next);
   return first;
+}
+
+/// Under lock_. The length says that there is something before the arrivals are gone, and goes on
+/// to say so until those that are taken are in a ring; see take_global().
+void scheduler::take_arrivals() noexcept {
+  // relaxed: the exchange in take() releases it.
+  global_count_.store(global_.size() + 1, std::memory_order_relaxed);
+  detail::task_ctl* task = arrivals_.take();
+  while (task != nullptr) global_.push(*std::exchange(task, task->next));
 }
 
 /// Under lock_. release: pairs with the acquire in any_work(); see take_global().
@@ -214,7 +224,8 @@ void scheduler::found_while_spinning(machine& m) noexcept {
 }
 
 bool scheduler::any_work() noexcept {
-  // The queue before the rings: a batch that moves from one into the other is seen in one of them.
+  // What moves from one place into the next is seen in one of them.
+  if (!arrivals_.empty()) return true;
   if (global_count_.load(std::memory_order_acquire) != 0) return true;
   for (const auto& p : processors_)
     if (!p->queue.empty() && (p->queue.size() != 0 || p->next_slot.shared())) return true;

@@ -130,8 +130,7 @@ void scheduler::tell_stall(machine& m, std::int64_t now) noexcept {
 }
 
 bool scheduler::worth_handing_on(processor& p, std::int64_t now) noexcept {
-  if (settings_.retake_at_once || !p.queue.empty() || p.timers.earliest() <= now ||
-      global_count_.load(std::memory_order_relaxed) != 0)
+  if (settings_.retake_at_once || !p.queue.empty() || p.timers.earliest() <= now || any_global())
     return true;
   return idle_.load(std::memory_order_relaxed) == 0 &&
          spinning_.load(std::memory_order_relaxed) == 0 &&

@@ -86,12 +86,7 @@ void scheduler::requeue(processor* p, detail::task_ctl& task) noexcept {
 
 void scheduler::inject(detail::task_ctl& task) noexcept {
   const visit stay(*this);
-  {
-    const std::lock_guard guard(lock_);
-    global_.push(task);
-    publish_global_count();
-  }
-  wake_one();
+  if (arrivals_.push(task)) wake_one();
 }
 
 std::uint64_t scheduler::new_task_id(machine* m) noexcept {

@@ -2,6 +2,7 @@
 
 #include "netpoll/backend.hpp"
 #include "netpoll/desc_table.hpp"
+#include "sched/arrivals.hpp"
 #include "sched/global_queue.hpp"
 #include "sched/machine.hpp"
 #include "sched/processor.hpp"
@@ -65,6 +66,10 @@
 // The network is polled by a worker that goes idle (one waits in the kernel for all, without a
 // processor), every 61 ticks by a busy worker, and by sysmon when nobody did for 10 ms. Nothing is
 // correct only thanks to sysmon.
+//
+// Tasks that threads outside bring, among them those whose calls on the pool have ended, come
+// through a list without a lock (arrivals.hpp). Workers move it into the global queue when they
+// look there, under the lock, so what stands above knows it as a part of that.
 //
 // Orders: queues publish their tasks by release and acquire of their own; the fences and seq_cst
 // accesses here only decide who is woken, never what is read from a task.
@@ -191,6 +196,11 @@ class scheduler {
   void start_spinning(machine& m) noexcept;
   bool any_work() noexcept;
   void publish_global_count() noexcept;
+  void take_arrivals() noexcept;
+  /// Is there something for all workers?
+  bool any_global() const noexcept {
+    return global_count_.load(std::memory_order_relaxed) != 0 || !arrivals_.empty();
+  }
   void keep(processor& p, detail::task_list& tasks) noexcept;
   void push(processor& p, detail::task_ctl& task) noexcept;
 
@@ -249,6 +259,7 @@ class scheduler {
   std::atomic<unsigned> idle_{0};      ///< Idle processors; changed under lock_.
   std::atomic<unsigned> spinning_{0};  ///< Workers that look for work.
   std::atomic<std::size_t> global_count_{0};
+  arrivals<detail::task_ctl> arrivals_;  ///< On their way into the global queue.
   std::atomic<std::uint64_t> polls_{0};
   std::atomic<std::uint64_t> hand_offs_{0};
   std::atomic<unsigned> in_use_{0};    ///< Processors that are not benched; changed under lock_.

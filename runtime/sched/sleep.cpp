@@ -16,7 +16,8 @@ bool scheduler::sleep(machine& m) noexcept {
     const std::lock_guard guard(lock_);
     if (exit_.load(std::memory_order_relaxed)) return false;
     if (m.p != nullptr) {
-      if (!global_.empty()) return true;  // The caller looks again and takes it.
+      if (!global_.empty() || !arrivals_.empty())
+        return true;  // The caller looks again and takes it.
       release_idle(*m.p);
       m.p = nullptr;
     }

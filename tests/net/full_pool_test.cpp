@@ -20,21 +20,26 @@ task<> echo(tcp_stream* stream) {
 }
 
 task<int> call(blocked_calls* at, int number) {
-  const int passed = co_await cove::blocking(&blocked_calls::pass, at, number);
+  const auto lane = static_cast<cove::pool_lane>(number % static_cast<int>(cove::pool_lanes));
+  const int passed = co_await cove::blocking(lane, &blocked_calls::pass, at, number);
   co_return passed;
 }
 
 }  // namespace
 
-TEST_CASE("F13 with every thread of the pool stuck, connections and timers go on") {
+TEST_CASE("F13 with every thread of every lane stuck, connections and timers go on") {
   const auto body = []() -> task<> {
-    constexpr int threads = 2;
-    constexpr int calls_made = 20;
+    constexpr int threads = 6;  // Two in each lane.
+    constexpr int calls_made = 21;
     blocked_calls calls;
     std::vector<cove::join_handle<int>> callers;
     for (int i = 0; i < calls_made; ++i) callers.push_back(cove::spawn(call, &calls, i));
     co_await calls.have_begun(threads);
-    co_await blocked_calls::are_queued(calls_made - threads);
+    const auto others_wait = [] {
+      const cove::pool_stats now = cove::runtime::current()->stats().pool;
+      return now.file.queued + now.dns.queued + now.user.queued == calls_made - threads;
+    };
+    co_await eventually(others_wait);
 
     stream_pair pair = co_await make_streams();
     auto echoing = cove::spawn(echo, &pair.far);
@@ -59,6 +64,7 @@ TEST_CASE("F13 with every thread of the pool stuck, connections and timers go on
     static_cast<void>(co_await echoing.as_result());
   };
   cove::runtime_options options = net_options();
-  options.pool.user.threads_max = 2;
+  options.pool.user.threads_max = options.pool.file.threads_max = 2;
+  options.pool.dns.threads_max = 2;
   run_test(body, options);
 }

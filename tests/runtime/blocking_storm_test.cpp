@@ -37,6 +37,17 @@ cove::runtime_options crowded(unsigned workers, unsigned threads) {
   return options;
 }
 
+/// A lane that grows by each call that waits, ends its threads as soon as they have nothing to do,
+/// and lets most calls wait at its door.
+cove::runtime_options restless(unsigned workers, unsigned threads) {
+  cove::runtime_options options = crowded(workers, threads);
+  options.pool.user.threads = 1;
+  options.pool.user.grow_after = 0ms;
+  options.pool.user.keep_idle = 0ms;
+  options.pool.user.queue_max = 2;
+  return options;
+}
+
 /// What calls have done.
 struct tally {
   std::atomic<int> made{0};
@@ -64,9 +75,10 @@ task<int> call_often(tally* into, int times) {
 }
 
 TEST_CASE("F14 thousands of calls from several workers: each is made once and gives its own") {
-  for (const unsigned threads : {1U, 3U}) {
+  for (const unsigned variant : {0U, 1U, 2U}) {
+    const unsigned threads = variant == 0 ? 1 : 3;
     tally all;
-    run_in(crowded(4, threads), [&all]() -> task<> {
+    run_in(variant == 2 ? restless(4, threads) : crowded(4, threads), [&all]() -> task<> {
       std::vector<join_handle<int>> callers;
       for (int i = 0; i < callers_most; ++i) callers.push_back(spawn(call_often, &all, calls_each));
       for (auto& each : callers) {
@@ -98,10 +110,12 @@ task<int> call_until_asked(tally* into, std::atomic<int>* got) {
 
 TEST_CASE("F11 K17 in a storm of requests and limits each call is made and told, or neither") {
   std::mt19937_64 random(cove::test::stress_seed());
-  for (int variant = 0; variant < 4; ++variant) {
+  for (int variant = 0; variant < 6; ++variant) {
     tally all;
     std::atomic<int> got{0};
-    cove::runtime_options options = crowded(variant < 2 ? 4 : 1, variant % 2 == 0 ? 1 : 3);
+    cove::runtime_options options = variant < 4
+                                        ? crowded(variant < 2 ? 4 : 1, variant % 2 == 0 ? 1 : 3)
+                                        : restless(variant == 4 ? 4 : 1, 3);
     options.tuning.entry_without_p = variant == 1 ? 3 : 0;
     run_in(options, [&]() -> task<> {
       constexpr int rounds = many / 40;
@@ -136,13 +150,72 @@ TEST_CASE("F15 M04 a runtime that is stopped with calls under way leaves none be
   for (int round = 0; round < rounds; ++round) {
     tally all;
     {
-      runtime in(crowded(2, 2));
+      runtime in(round % 3 == 0 ? restless(2, 2) : crowded(2, 2));
       for (int i = 0; i < 20; ++i) in.spawn(call_and_go, &all).detach();
       if (round % 2 == 0) static_cast<void>(in.stop(0ms));
     }
     CHECK(all.inside == 0);
     CHECK(parcel::alive == 0);
   }
+}
+
+task<> call_on_all_lanes(tally* into, int times) {
+  for (int i = 0; i < times; ++i) {
+    const auto lane = static_cast<cove::pool_lane>(i % static_cast<int>(cove::pool_lanes));
+    static_cast<void>(co_await blocking(lane, &tally::count, into, parcel(i)));
+  }
+}
+
+TEST_CASE(
+    "F14 calls on all lanes at once, with threads that come and go: each lane makes its own") {
+  tally all;
+  cove::runtime_options options = restless(4, 3);
+  options.pool.file = options.pool.dns = options.pool.user;
+  run_in(options, [&all]() -> task<> {
+    std::vector<join_handle<>> callers;
+    for (int i = 0; i < callers_most; ++i)
+      callers.push_back(spawn(call_on_all_lanes, &all, calls_each));
+    for (auto& each : callers) co_await each;
+    const cove::pool_stats now = runtime::current()->stats().pool;
+    CHECK(now.file.finished + now.dns.finished + now.user.finished == callers_most * calls_each);
+    for (const cove::lane_stats& lane : {now.file, now.dns, now.user}) {
+      CHECK(lane.finished >= callers_most * calls_each / 3 - callers_most);
+      CHECK(lane.threads <= 3);
+    }
+  });
+  CHECK(all.made == callers_most * calls_each);
+  CHECK(all.most_inside <= 9);
+  CHECK(parcel::alive == 0);
+}
+
+/// A call that its lane may refuse. Says whether it was made.
+task<bool> call_if_there_is_room(tally* into) {
+  const auto ended = co_await blocking(&tally::count, into, parcel(1)).as_result();
+  if (!ended.has_value()) CHECK(ended.error() == std::errc::device_or_resource_busy);
+  co_return ended.has_value();
+}
+
+TEST_CASE("F14 in a storm on a lane that refuses each call is made and told, or refused") {
+  tally all;
+  cove::runtime_options options = restless(4, 2);
+  options.pool.user.refuse_when_full = true;
+  run_in(options, [&all]() -> task<> {
+    int got = 0;
+    constexpr int rounds = many / callers_most;
+    for (int round = 0; round < rounds; ++round) {
+      std::vector<join_handle<bool>> callers;
+      for (int i = 0; i < callers_most; ++i) callers.push_back(spawn(call_if_there_is_room, &all));
+      for (auto& each : callers) {
+        const bool made = co_await each;
+        got += made ? 1 : 0;
+      }
+    }
+    CHECK(all.made == got);
+    const cove::lane_stats now = runtime::current()->stats().pool.user;
+    CHECK(now.refused == static_cast<unsigned>(rounds * callers_most - got));
+    CHECK(now.at_door == 0);
+  });
+  CHECK(parcel::alive == 0);
 }
 
 /// What a thread of the pool is.

@@ -1,6 +1,7 @@
 """The mutants of tools/mutants: which files, which changes, and why some survive."""
 
-STEPPING = ('gate', 'parker', 'parking_word', 'run_queue', 'slot', 'spin_lock', 'tenure', 'waker')
+STEPPING = ('arrivals', 'gate', 'parker', 'parking_word', 'run_queue', 'slot', 'spin_lock',
+            'tenure', 'waker')
 
 # name -> program, arguments, environment
 TESTS = {name: (f'tests/stepping/stepping-{name}', [], {}) for name in STEPPING}
@@ -14,6 +15,7 @@ GATE = 'runtime/netpoll/gate.hpp'
 POLL_DESC = 'runtime/netpoll/poll_desc.hpp'
 WAKER = 'runtime/netpoll/waker.hpp'
 PARKER = 'runtime/sched/parker_linux.cpp'
+ARRIVALS = 'runtime/sched/arrivals.hpp'
 RUN_QUEUE = 'runtime/sched/run_queue.hpp'
 TENURE = 'runtime/sched/tenure.hpp'
 LANE_COLLECT = 'runtime/netpoll/uring_lane_collect.cpp'
@@ -29,6 +31,7 @@ ORDERS = {
     POLL_DESC: ['slot'],
     WAKER: ['waker'],
     PARKER: ['parker'],
+    ARRIVALS: ['arrivals'],
     RUN_QUEUE: ['run_queue'],
     TENURE: ['tenure'],
 }
@@ -225,6 +228,17 @@ CHANGES = [
      'if (tail == tail_.load(std::memory_order_relaxed)) return head', 'return head'),
     ('run_queue/empty overlooks the next slot', RUN_QUEUE,
      'return head == tail && no_next;', 'return head == tail;'),
+
+    # What arrives from outside.
+    ('arrivals/push tells nobody', ARRIVALS, 'return last == nullptr;', 'return false;'),
+    ('arrivals/push tells of the second', ARRIVALS, 'return last == nullptr;',
+     'return last != nullptr;'),
+    ('arrivals/take leaves the order', ARRIVALS,
+     '''      each->next = first;
+      first = each;
+      each = before;''',
+     '''      if (first == nullptr) first = each;
+      each = before;'''),
 
     # The tenure of a processor.
     ('tenure/enter without its fence', TENURE, '    Fence::light();\n', ''),
