@@ -9,7 +9,7 @@ cove_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 build_packages=(
   g++ meson ninja-build pkg-config cmake python3
   libspdlog-dev doctest-dev libcli11-dev nlohmann-json3-dev libhttp-parser-dev libbenchmark-dev
-  liburing-dev
+  liburing-dev zlib1g-dev
   curl socat spin
 )
 clang_packages=(clang-19 libclang-rt-19-dev)

@@ -1,12 +1,15 @@
-// How late echoes and timers are while workers are stuck in user code.
+// How late echoes and timers are while workers are stuck in user code, and while the pool is.
 //
 //     cove_stuck                      half a minute; a table for bench/README.md
-//     cove_stuck --way asleep|computing --backend NAME --workers N --tasks N --seconds S
+//     cove_stuck --way nobody|pooled|asleep|computing --backend NAME --workers N --tasks N --seconds S
 //
 // Tasks sleep in the kernel for half a second or compute for as long, again and again: as many as
 // there are workers, or --tasks. Meanwhile a thread with plain sockets asks other tasks for echoes,
 // and yet other tasks sleep to times of their own. Beside them a thread without a runtime sleeps to
 // such times, too: as late as it is, anything is on this machine under this load.
+//
+// With `pooled` it is the pool that is stuck: every thread of every lane sleeps, and as many calls
+// wait behind them. `nobody` is the same without that, and the two must not differ.
 //
 // The goal, for the 99th percentile: 25 ms while workers are asleep, as the scheduler sees after 10
 // to 15 ms that a thread blocks. While they compute, their threads are on the CPUs besides, so it
@@ -34,7 +37,7 @@ using stuck::way;
 
 /// Those to try, one after the other.
 struct choices {
-  std::vector<way> ways{way::asleep, way::computing};
+  std::vector<way> ways{way::nobody, way::pooled, way::asleep, way::computing};
   std::vector<std::string> backends;
   std::vector<unsigned> workers{1, 2, 8};
   unsigned tasks = 0;  ///< 0: as many as workers.
@@ -43,7 +46,8 @@ struct choices {
 
 [[noreturn]] void usage() {
   std::fputs(
-      "usage: cove_stuck [--way asleep|computing] [--backend NAME] [--workers N] [--tasks N] "
+      "usage: cove_stuck [--way nobody|pooled|asleep|computing] [--backend NAME] [--workers N] "
+      "[--tasks N] "
       "[--seconds S]\n",
       stderr);
   std::exit(2);
@@ -56,10 +60,24 @@ double number(const char* text, double least) {
   return value;
 }
 
+struct known_way {
+  way which;
+  const char* name;
+};
+constexpr known_way known_ways[] = {{way::nobody, "nobody"},
+                                    {way::pooled, "pooled"},
+                                    {way::asleep, "asleep"},
+                                    {way::computing, "computing"}};
+
 way way_of(std::string_view text) {
-  if (text == "asleep") return way::asleep;
-  if (text == "computing") return way::computing;
+  for (const known_way& each : known_ways)
+    if (text == each.name) return each.which;
   usage();
+}
+const char* name_of(way which) {
+  for (const known_way& each : known_ways)
+    if (which == each.which) return each.name;
+  return "";
 }
 
 choices parse_arguments(int argc, char** argv) {
@@ -87,8 +105,10 @@ choices parse_arguments(int argc, char** argv) {
 
 unsigned cpus() { return std::max(std::thread::hardware_concurrency(), 1U); }
 
+/// Zero: there is none.
 double goal_ms(const setup& of) {
   if (of.how == way::asleep) return 25;
+  if (of.how != way::computing) return 0;
   return 25 + 4 * std::ceil(static_cast<double>(of.tasks) / cpus());
 }
 
@@ -100,14 +120,16 @@ void try_out(const setup& wanted) {
   const stuck::figures found = stuck::measure(wanted);
   const double goal = goal_ms(wanted);
   const bool met = found.echoes.at_ms(0.99) < goal && found.timers.at_ms(0.99) < goal;
-  std::printf("| %u %s | %s | %u |", wanted.tasks,
-              wanted.how == way::asleep ? "asleep" : "computing", found.backend.c_str(),
-              wanted.workers);
+  std::printf("| %u %s | %s | %u |", goal == 0 ? 0 : wanted.tasks, name_of(wanted.how),
+              found.backend.c_str(), wanted.workers);
   print(found.echoes);
   print(found.timers);
   print(found.raw);
-  std::printf(" %.0f, %s | %llu | %u |\n", goal, met ? "met" : "missed",
-              static_cast<unsigned long long>(found.hand_offs), found.threads);
+  if (goal == 0)
+    std::printf(" – |");
+  else
+    std::printf(" %.0f, %s |", goal, met ? "met" : "missed");
+  std::printf(" %llu | %u |\n", static_cast<unsigned long long>(found.hand_offs), found.threads);
   std::fflush(stdout);
 }
 

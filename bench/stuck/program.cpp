@@ -49,6 +49,20 @@ task<> get_stuck(way how) {
   }
 }
 
+/// Keeps one thread of the lane.
+task<> fill_pool_lane(cove::pool_lane lane) {
+  const auto sleep = [] { std::this_thread::sleep_for(stuck_time); };
+  while (!cove::this_task::stop_requested()) {
+    const auto slept = co_await cove::blocking(lane, sleep).as_result();
+    if (!slept) co_return;
+  }
+}
+
+void fill_pool(cove::runtime& program, unsigned threads) {
+  for (const auto lane : {cove::pool_lane::file, cove::pool_lane::dns, cove::pool_lane::user})
+    for (unsigned i = 0; i < 2 * threads; ++i) program.spawn(fill_pool_lane, lane).detach();
+}
+
 }  // namespace
 
 figures measure(const setup& wanted) {
@@ -56,6 +70,9 @@ figures measure(const setup& wanted) {
   options.workers = wanted.workers;
   options.backend = wanted.backend;
   options.stall_after = 0ms;  // That its tasks get stuck is known.
+  constexpr unsigned pool_threads = 16;
+  for (cove::lane_options* lane : {&options.pool.file, &options.pool.dns, &options.pool.user})
+    lane->threads = lane->threads_max = pool_threads;
   std::array<lateness, 4> timers;
   figures found;
   cove::runtime program(std::move(options));
@@ -65,7 +82,9 @@ figures measure(const setup& wanted) {
   auto serving = program.spawn(serve, std::move(listener));
   for (std::size_t i = 0; i < timers.size(); ++i)
     program.spawn(keep_time, &timers[i], (i + 1) * pitch, timers.size() * pitch).detach();
-  for (unsigned i = 0; i < wanted.tasks; ++i) program.spawn(get_stuck, wanted.how).detach();
+  if (wanted.how == way::pooled) fill_pool(program, pool_threads);
+  if (wanted.how == way::asleep || wanted.how == way::computing)
+    for (unsigned i = 0; i < wanted.tasks; ++i) program.spawn(get_stuck, wanted.how).detach();
 
   observer client(ask_for_echoes, port);
   observer raw(sleep_to_deadlines);

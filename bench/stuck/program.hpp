@@ -1,4 +1,5 @@
-// A program whose tasks get stuck in user code, and what the others of its tasks notice of it.
+// A program whose tasks get stuck in user code, or whose pool does, and what the others of its tasks
+// notice of it.
 #pragma once
 
 #include "lateness.hpp"
@@ -9,8 +10,10 @@
 
 namespace stuck {
 
-/// What a task does with its worker for half a second at a time, over and over.
-enum class way { asleep, computing };
+/// What a task does with its worker for half a second at a time, over and over. `pooled`: it sleeps
+/// on the pool, every thread of every lane does, and as many calls again are queued behind them.
+/// `nobody`: nothing is done, for comparison.
+enum class way { nobody, pooled, asleep, computing };
 
 struct setup {
   way how = way::asleep;

@@ -4,9 +4,9 @@
     smoke.py FOLDER              tests the examples that are built in FOLDER
     smoke.py FOLDER NAME...      tests these; one that is not built is a failure
 
-The cases stand in one_shot.py, echo.py and services.py.
+The cases stand in one_shot.py, echo.py, services.py and files.py.
 
-Exits with 77 if a tool is missing (curl for http_hello, socat for echo_server).
+Exits with 77 if a tool is missing (curl for http_hello and static_files, socat for echo_server).
 """
 
 import os
@@ -19,6 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '../support')]
 import contracts  # noqa: E402
 import echo  # noqa: E402
+import files  # noqa: E402
 import one_shot  # noqa: E402
 import services  # noqa: E402
 from cases import run_cases  # noqa: E402
@@ -32,7 +33,9 @@ def main():
     cases = {case.program: case
              for case in (one_shot.TestHello, echo.TestEchoServer, echo.TestEchoClient,
                           services.TestHttpHello, one_shot.TestTimeout, one_shot.TestWorkerPool,
-                          services.TestChatServer, services.TestGracefulShutdown)}
+                          services.TestChatServer, services.TestGracefulShutdown,
+                          files.TestFileCopy, files.TestGzipPool, files.TestRunMany,
+                          files.TestStaticFiles)}
     if unknown := set(names) - set(cases):
         print(f'there is no example called {" or ".join(unknown)}', file=sys.stderr)
         return 2

@@ -1,0 +1,247 @@
+"""The programs around files and processes: file_copy, gzip_pool, run_many, static_files."""
+
+import gzip
+import os
+import random
+import shutil
+import signal
+import socket
+import tempfile
+import unittest
+
+from contracts import CommandLine, Server, example
+from running import LIMIT_S, run, running, serving
+
+
+def some_bytes(count, seed=1):
+    return random.Random(seed).randbytes(count)
+
+
+class InFolder(CommandLine):
+    """Each case has a folder of its own."""
+
+    def setUp(self):
+        self.made = tempfile.TemporaryDirectory()
+        self.addCleanup(self.made.cleanup)
+        self.folder = self.made.name
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, content):
+        with open(self.path(name), 'wb') as file:
+            file.write(content)
+        return self.path(name)
+
+    def read(self, name):
+        with open(self.path(name), 'rb') as file:
+            return file.read()
+
+
+class TestFileCopy(InFolder, unittest.TestCase):
+    program, own_options = 'file_copy', ('--piece', '--force', '--sync')
+
+    def copy(self, *arguments):
+        return run(example('file_copy'), *arguments)
+
+    def test_every_size_arrives_whole_on_every_backend(self):
+        for backend in ('epoll', 'io_uring', 'poll'):
+            for size in (0, 1, 4095, 4096, 100_000, 3_000_001):
+                content = some_bytes(size)
+                source = self.write('from', content)
+                outcome = self.copy(source, self.path('to'), '--force', '--piece', '65536',
+                                    '--backend', backend)
+                self.assertEqual(outcome, (0, '', ''))
+                self.assertEqual(self.read('to'), content)
+
+    def test_the_mode_is_kept(self):
+        source = self.write('from', b'x')
+        os.chmod(source, 0o640)
+        self.assertEqual(self.copy(source, self.path('to'), '--sync'), (0, '', ''))
+        self.assertEqual(os.stat(self.path('to')).st_mode & 0o777, 0o640)
+
+    def test_what_is_there_stays(self):
+        source, target = self.write('from', b'new'), self.write('to', b'old')
+        code, _, errors = self.copy(source, target)
+        self.assertEqual(code, 1)
+        self.assertIn(f'"{target}"', errors)
+        self.assertIn('EEXIST', errors)
+        self.assertEqual(self.read('to'), b'old')
+
+    def test_a_missing_file_is_named(self):
+        code, _, errors = self.copy(self.path('none'), self.path('to'))
+        self.assertEqual(code, 1)
+        self.assertIn(f'open "{self.path("none")}": no such file or directory (ENOENT)', errors)
+        self.assertFalse(os.path.exists(self.path('to')))
+
+    def test_a_full_disk_leaves_nothing(self):
+        if not os.path.exists('/dev/full'):
+            self.skipTest('there is no /dev/full')
+        source = self.write('from', b'x' * 10)
+        os.symlink('/dev/full', self.path('to'))
+        code, _, errors = self.copy(source, self.path('to'), '--force')
+        self.assertEqual(code, 1)
+        self.assertIn('ENOSPC', errors)
+        self.assertFalse(os.path.lexists(self.path('to')))
+
+
+class TestGzipPool(InFolder, unittest.TestCase):
+    program, own_options = 'gzip_pool', ('--threads', '--piece', '--level', '--force')
+
+    def test_gunzip_gives_back_what_was_packed(self):
+        contents = {'empty': b'', 'text': b'all work and no play\n' * 50_000,
+                    'noise': some_bytes(300_001)}
+        paths = [self.write(name, content) for name, content in contents.items()]
+        code, output, errors = run(example('gzip_pool'), '--piece', '65536', *paths)
+        self.assertEqual((code, errors), (0, ''))
+        for name, content in contents.items():
+            self.assertEqual(gzip.decompress(self.read(name + '.gz')), content)
+            size = os.path.getsize(self.path(name + '.gz'))
+            self.assertIn(f'{self.path(name)}.gz: {size} of {len(content)} bytes\n', output)
+
+    def test_one_that_fails_does_not_keep_others(self):
+        path = self.write('there', b'x')
+        code, _, errors = run(example('gzip_pool'), self.path('none'), path)
+        self.assertEqual(code, 1)
+        self.assertIn('ENOENT', errors)
+        self.assertEqual(gzip.decompress(self.read('there.gz')), b'x')
+
+    def test_what_is_there_stays(self):
+        path = self.write('a', b'x')
+        self.write('a.gz', b'old')
+        code, _, errors = run(example('gzip_pool'), path)
+        self.assertEqual(code, 1)
+        self.assertIn('EEXIST', errors)
+        self.assertEqual(self.read('a.gz'), b'old')
+
+
+class TestRunMany(CommandLine, unittest.TestCase):
+    program, own_options = 'run_many', ('--jobs', '--most', '--limit')
+
+    def test_outputs_are_whole_and_failures_are_told(self):
+        code, output, errors = run(
+            example('run_many'), '--jobs', '3', 'echo a; echo b', 'echo c >&2; exit 3',
+            'kill -9 $$', 'cat')
+        self.assertEqual(code, 123)
+        self.assertEqual(output, 'a\nb\n')
+        self.assertIn('c\n', errors)
+        self.assertIn('run_many: "echo c >&2; exit 3": exit code 3\n', errors)
+        self.assertIn('run_many: "kill -9 $$": signal 9 (SIGKILL)\n', errors)
+
+    def test_all_that_succeed_are_a_success(self):
+        code, output, errors = run(example('run_many'), '--jobs', '2', *['echo x'] * 20)
+        self.assertEqual((code, output, errors), (0, 'x\n' * 20, ''))
+
+    def test_who_takes_too_long_is_killed(self):
+        code, _, errors = run(example('run_many'), '--limit', '100ms', 'sleep 1000')
+        self.assertEqual(code, 123)
+        self.assertIn('"sleep 1000"', errors)
+
+    def test_a_signal_ends_those_that_run(self):
+        with tempfile.TemporaryDirectory() as folder:
+            begun = os.path.join(folder, 'begun')
+            os.mkfifo(begun)
+            with running(example('run_many'), '--jobs', '1',
+                         f'echo $$ > {begun}; exec sleep 1000', 'echo never') as program:
+                with open(begun, encoding='ascii') as file:
+                    child = int(file.read())
+                program.process.send_signal(signal.SIGINT)
+                code, output = program.finish()
+                self.assertEqual((code, output), (130, ''))
+                self.assertIn('stopped; 2 of 2 were not run to their end', program.errors())
+                with self.assertRaises(ProcessLookupError):
+                    os.kill(child, 0)
+
+
+class TestStaticFiles(Server, unittest.TestCase):
+    program, needs = 'static_files', 'curl'
+    own_options = Server.own_options + ('--root',)
+    request, answer = b'GET /none HTTP/1.1\r\nHost: a\r\n\r\n', b'404 Not Found\n'
+
+    def setUp(self):
+        self.made = tempfile.TemporaryDirectory()
+        self.addCleanup(self.made.cleanup)
+        self.root = os.path.join(self.made.name, 'root')
+        os.makedirs(os.path.join(self.root, 'sub dir'))
+        self.content = some_bytes(1_500_000)
+        for name, content in (('data.bin', self.content), ('index.html', b'<p>top</p>'),
+                              ('sub dir/a.txt', b'text'), ('../secret', b'secret'),
+                              ('empty', b'')):
+            with open(os.path.join(self.root, name), 'wb') as file:
+                file.write(content)
+        os.symlink('../secret', os.path.join(self.root, 'leak'))
+        os.symlink('data.bin', os.path.join(self.root, 'inside'))
+        os.mkfifo(os.path.join(self.root, 'fifo'))
+
+    def serve(self, *arguments):
+        return serving(example('static_files'), '--root', self.root, *arguments)
+
+    def curl(self, server, path, *arguments):
+        """Status and body."""
+        body = os.path.join(self.made.name, 'body')
+        code, output, errors = run(
+            shutil.which('curl'), '-sS', '--noproxy', '*', '--max-time', str(LIMIT_S), '-o', body,
+            '-w', '%{http_code} %header{content-range}', '--path-as-is', *arguments,
+            f'http://{server.address}{path}')
+        self.assertEqual((code, errors), (0, ''), output)
+        with open(body, 'rb') as file:
+            return output.strip(), file.read()
+
+    def test_files_arrive_whole_on_every_backend(self):
+        for backend in ('epoll', 'io_uring', 'epoll-lt', 'poll', 'select'):
+            with self.serve('--backend', backend) as server:
+                self.assertEqual(self.curl(server, '/data.bin'), ('200', self.content))
+                self.assertEqual(self.curl(server, '/inside'), ('200', self.content))
+                self.assertEqual(self.curl(server, '/sub%20dir/a.txt?x=1'), ('200', b'text'))
+                self.assertEqual(self.curl(server, '/'), ('200', b'<p>top</p>'))
+                self.assertEqual(self.curl(server, '/empty'), ('200', b''))
+
+    def test_ranges(self):
+        size = len(self.content)
+        with self.serve() as server:
+            for asked, first, count in (('0-0', 0, 1), ('10-19', 10, 10), ('-7', size - 7, 7),
+                                        (f'{size - 5}-', size - 5, 5), ('1-99999999', 1, size - 1)):
+                status, body = self.curl(server, '/data.bin', '-r', asked)
+                self.assertEqual(status, f'206 bytes {first}-{first + count - 1}/{size}')
+                self.assertEqual(body, self.content[first:first + count])
+            status, _ = self.curl(server, '/data.bin', '-r', f'{size}-')
+            self.assertEqual(status, f'416 bytes */{size}')
+            for whole in ('0-1,3-4', '5-2', 'x'):
+                status, body = self.curl(server, '/data.bin', '-H', f'Range: bytes={whole}')
+                self.assertEqual((status, body), ('200', self.content))
+
+    def test_nothing_outside_of_the_root_is_given(self):
+        with self.serve() as server:
+            for path in ('/leak', '/none', '/sub%20dir/', '/fifo', '/data.bin/x'):
+                self.assertEqual(self.curl(server, path)[0], '404', path)
+            for path in ('/../secret', '/sub%20dir/../../secret', '/%2e%2e/secret', '/a%00b', '/%2',
+                         '/..'):
+                self.assertEqual(self.curl(server, path)[0], '400', path)
+
+    def test_head_methods_and_connections(self):
+        with self.serve() as server:
+            self.assertEqual(self.curl(server, '/data.bin', '-I')[0], '200')
+            self.assertEqual(self.curl(server, '/data.bin', '-X', 'DELETE')[0], '405')
+            self.assertEqual(self.curl(server, '/data.bin', '-d', 'x')[0], '400')
+            self.assertEqual(self.curl(server, '/', '-H', 'X: ' + 'x' * 20_000)[0], '431')
+            with socket.create_connection((server.host, server.port), LIMIT_S) as peer:
+                peer.sendall(b'GET /sub%20dir/a.txt HTTP/1.1\r\nHost: a\r\n\r\n' * 2 +
+                             b'GET / HTTP/1.0\r\n\r\n')
+                came = b''
+                while more := peer.recv(1 << 16):
+                    came += more
+            self.assertEqual(came.count(b'\r\n\r\ntext'), 2)
+            self.assertTrue(came.endswith(b'<p>top</p>'), came)
+
+    def test_a_client_that_leaves_in_the_middle_harms_nobody(self):
+        with self.serve() as server:
+            for _ in range(10):
+                with socket.create_connection((server.host, server.port), LIMIT_S) as peer:
+                    peer.sendall(b'GET /data.bin HTTP/1.1\r\nHost: a\r\n\r\n')
+                    peer.recv(1000)
+            self.assertEqual(self.curl(server, '/data.bin'), ('200', self.content))
+
+    def test_a_root_that_is_not_there_is_named(self):
+        code, _, errors = run(example('static_files'), '--root', self.root + '/none')
+        self.assertEqual(code, 1)
+        self.assertIn(f'"{self.root}/none"', errors)
