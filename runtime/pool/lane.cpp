@@ -86,7 +86,7 @@ lane::seat* lane::start_thread() noexcept {
   try {
     if (free_ == nullptr) free_ = &seats_.emplace_back();
     seat& one = *free_;
-    if (one.thread.joinable()) one.thread.join();  // It has left, and needs the lock no more.
+    if (one.thread.joinable()) one.before = std::move(one.thread);
     const auto number = static_cast<unsigned>(told_.threads_started) + 1;
     one.thread = std::thread([this, &one, number] { work(one, number); });
     ++told_.threads_started;
@@ -100,6 +100,8 @@ lane::seat* lane::start_thread() noexcept {
 
 void lane::work(seat& mine, unsigned number) noexcept {
   set_up_thread(settings_.name, number);
+  // It needs the lock no more, but may still destroy what the program keeps for each thread.
+  if (mine.before.joinable()) mine.before.join();
   std::unique_lock guard(lock_);
   while (mine.now != part::none) {
     if (mine.now == part::worker)
@@ -189,7 +191,8 @@ void lane::end() noexcept {
   }
   for (seat& each : seats_) {
     each.bell.notify_one();
-    if (each.thread.joinable()) each.thread.join();
+    for (std::thread* one : {&each.thread, &each.before})
+      if (one->joinable()) one->join();
   }
 }
 

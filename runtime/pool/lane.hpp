@@ -154,6 +154,7 @@ class lane {
     seat* below = nullptr;  ///< In asleep_ or free_.
     std::condition_variable bell;
     std::thread thread;
+    std::thread before;  ///< The one that has left: the next one waits until it is gone.
   };
 
   void work(seat& mine, unsigned number) noexcept;
