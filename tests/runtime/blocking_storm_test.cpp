@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
+#include <array>
 #include <cerrno>
 #include <random>
 
@@ -178,7 +179,8 @@ TEST_CASE(
     for (auto& each : callers) co_await each;
     const cove::pool_stats now = runtime::current()->stats().pool;
     CHECK(now.file.finished + now.dns.finished + now.user.finished == callers_most * calls_each);
-    for (const cove::lane_stats& lane : {now.file, now.dns, now.user}) {
+    const std::array<cove::lane_stats, cove::pool_lanes> lanes{now.file, now.dns, now.user};
+    for (const cove::lane_stats& lane : lanes) {
       CHECK(lane.finished >= callers_most * calls_each / 3 - callers_most);
       CHECK(lane.threads <= 3);
     }

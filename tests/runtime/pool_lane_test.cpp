@@ -188,7 +188,8 @@ TEST_CASE("F11 a call in a full queue or at its door can be taken back, and make
     stuck_calls stuck;
     co_await stuck.submit(6);
     co_await stuck.calls().have_begun(1);
-    for (const std::size_t unwanted : {std::size_t{1}, std::size_t{4}}) {  // Queued; at the door.
+    constexpr std::array<std::size_t, 2> places{1, 4};  // In the queue; at the door.
+    for (const std::size_t unwanted : places) {
       auto caller = stuck.take(unwanted);
       caller.cancel();
       const auto ended = co_await caller.as_result();
