@@ -17,6 +17,7 @@
 #include <cove/io/fs.hpp>
 #include <cove/io/fs_batch.hpp>
 #include <cove/io/fs_directory.hpp>
+#include <cove/io/fs_watch.hpp>
 #include <cove/io/lease.hpp>
 #include <cove/io/open_options.hpp>
 #include <cove/io/pipe.hpp>
