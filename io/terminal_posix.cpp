@@ -10,8 +10,8 @@
 #include <mutex>
 #include <string>
 
-// What a terminal was before is kept by the process, not by the object, because std::exit() destroys
-// no object of a task: a handler of atexit(), which the first raw_terminal registers, restores what
+// What a terminal was before is kept by the process, not by the object: std::exit() destroys no
+// object of a task. A handler of atexit(), which the first raw_terminal registers, restores what
 // is still raw. A child made by fork() has a copy of all that and leaves the terminal alone.
 
 namespace cove::io {

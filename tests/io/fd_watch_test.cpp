@@ -185,7 +185,8 @@ TEST_CASE("P10 a runtime that stops wakes who waits for a foreign descriptor") {
     const auto waits = [&in] { return mentions(in.report(), "waits for wait_readable"); };
     REQUIRE(thread_waits_for(waits));
     CHECK(in.stop(patience));
-    CHECK(waiting.done());
+    const auto has_ended = [&waiting] { return waiting.done(); };
+    CHECK(thread_waits_for(has_ended));
   }
   CHECK(::fcntl(pair.ends[0], F_GETFD) >= 0);
 }

@@ -17,10 +17,10 @@ namespace cove::io {
 /// close at any time; but what was open is closed for the system, and for a peer, only when the
 /// watch has ended, too. End the watch first.
 ///
-/// A wait completes when what it waits for is so, however long it has been so, in particular if it
-/// was so before. One who waits again without having read waits for nothing.
+/// A wait completes when what it waits for is so, also if it was so before. One who waits again
+/// without having read is told at once.
 ///
-/// Two watches of one descriptor, in the same or in several runtimes, are independent: each is told.
+/// Two watches of one descriptor, in one or in several runtimes, are independent: each is told.
 ///
 /// Every operation:
 /// Errors:       errc::closed once the watch has ended; errc::operation_in_progress while another

@@ -7,6 +7,7 @@
 
 namespace cove::io {
 
+/// How a FIFO is opened.
 struct fifo_options {
   /// Outlives the other side: a reader sees no end when the last writer closes, and waits for the
   /// next one; a writer can open before anybody reads, and gets no broken_pipe. It is opened for
@@ -48,7 +49,7 @@ class pipe_reader {
   static pipe_reader open(std::string_view path, const fifo_options& options = {});
   /// Takes over the reading end of a pipe or FIFO, which it will close. Makes it non-blocking, and
   /// so for everybody who shares what was opened (a parent, a child, a dup); release() takes that
-  /// back. Programs that are started do not inherit it.
+  /// back. Programs that are started do not inherit it. It must belong to nobody else.
   /// Errors: thrown, naming the descriptor and what it is; then it stays the caller's. It is
   ///         invalid_argument for what is no pipe, or is open for writing only.
   static pipe_reader adopt(int fd);
@@ -185,6 +186,7 @@ class pipe_writer {
   mutable cove::detail::descriptor pipe_;
 };
 
+/// What make_pipe() gives.
 struct pipe_ends {
   pipe_reader reader;
   pipe_writer writer;

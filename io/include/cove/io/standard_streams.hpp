@@ -7,7 +7,8 @@
 //
 // What they are is decided by whoever started the program, and is often shared with him: a shell
 // and all that it has started have one terminal open, and "non-blocking" is a property of what is
-// open, not of the number. So these streams never change it. What is done instead, by what is there:
+// open, not of the number. So these streams never change it. What is done instead depends on what
+// is there:
 //
 //   pipe, terminal   opened once more, under /proc/self/fd: that is non-blocking for cove alone
 //                    If that is not allowed (another user's terminal), or nobody reads the pipe any
@@ -50,7 +51,7 @@ class input_stream {
   /// Closed: every operation reports errc::closed.
   input_stream() noexcept = default;
 
-  /// Reads at least one byte, at most `buffer.size()`; of a terminal, as a rule, a line. 0 means the
+  /// Reads at least one byte, at most `buffer.size()`; of a terminal a line, as a rule. 0 means the
   /// end; of a terminal that is Ctrl-D, and every later read gives it, too.
   /// Errors:       those of the system; invalid_argument for an empty buffer; errc::closed;
   ///               operation_in_progress while another task reads. as_result() reports.
@@ -71,7 +72,8 @@ class input_stream {
   detail::standard_stream from_;
 };
 
-/// Where a program writes to. Made by standard_output() and standard_error().
+/// Where a program writes to. Made by standard_output() and standard_error(). Whoever reads a pipe
+/// sees its end when this is closed and descriptor 1 (or 2) of the process is, too.
 ///
 /// Threads:  one task writes at a time; any task may close.
 /// Lifetime: must outlive its operations.

@@ -8,6 +8,7 @@
 
 namespace cove::io {
 
+/// In characters.
 struct terminal_size {
   unsigned columns = 0;
   unsigned rows = 0;
@@ -26,7 +27,7 @@ struct terminal_size {
 /// Threads: any.
 std::optional<terminal_size> size_of_terminal(int fd = 1) noexcept;
 
-/// While it lives, the terminal gives each key at once and as it is: no echo, no lines to be edited,
+/// While it lives, the terminal gives each key at once and as it is: no echo, no line to be edited,
 /// no signals for Ctrl-C and its like, which are bytes then. Output is taken as it is, too: a new
 /// line needs "\r\n".
 ///
@@ -34,7 +35,7 @@ std::optional<terminal_size> size_of_terminal(int fd = 1) noexcept;
 ///     auto in = cove::io::standard_input();
 ///     while (co_await in.read_some(one)) ...
 ///
-/// The terminal is what it was before when this is destroyed, and, if that does not happen, when the
+/// The terminal is what it was before when this is destroyed; if that does not happen, when the
 /// program ends by std::exit() or by returning from main. A program that a signal ends, or _exit(),
 /// leaves it as it is: wait for SIGTERM with a signal_set. A program that is stopped and goes on
 /// (SIGTSTP, SIGCONT) calls again().
