@@ -235,7 +235,7 @@ step book_read(io_op& op, poll_desc& desc, std::int64_t n) noexcept {
     return step::final;
   }
   const auto moved = static_cast<std::size_t>(n);
-  if (op.kind == io_kind::peek) {
+  if (op.kind == io_kind::peek || op.kind == io_kind::call_in) {
     op.transferred = moved;
     return step::final;
   }
@@ -257,7 +257,8 @@ direction direction_of(io_kind kind) noexcept {
     case io_kind::write:
     case io_kind::write_v:
     case io_kind::connect:
-    case io_kind::wait_out: return direction::write;
+    case io_kind::wait_out:
+    case io_kind::call_out: return direction::write;
     default: return direction::read;
   }
 }
@@ -287,8 +288,8 @@ std::int64_t call_socket(io_op& op, int fd) noexcept {
     case io_kind::connect: return finish_connect(fd);
     case io_kind::wait_in: return is_ready(fd, POLLIN);
     case io_kind::wait_out: return is_ready(fd, POLLOUT);
+    default: return -EINVAL;
   }
-  return -EINVAL;
 }
 
 /// What is no socket has no other operations.
@@ -312,6 +313,7 @@ std::int64_t call_plain(io_op& op, const poll_desc& desc) noexcept {
 }
 
 std::int64_t make_call(io_op& op, const poll_desc& desc) noexcept {
+  if (op.calls()) return op.call->make(*op.call, desc.fd);
   return desc.is_socket() ? call_socket(op, desc.fd) : call_plain(op, desc);
 }
 
@@ -336,6 +338,7 @@ step book(io_op& op, poll_desc& desc, std::int64_t outcome) noexcept {
     case io_kind::connect:
     case io_kind::wait_in:
     case io_kind::wait_out: return step::final;
+    case io_kind::call_out: op.transferred = static_cast<std::size_t>(outcome); return step::final;
     case io_kind::write:
     case io_kind::write_v:
       return consume(op, static_cast<std::size_t>(outcome)) || !op.whole ? step::final : step::more;

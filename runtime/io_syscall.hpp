@@ -26,8 +26,10 @@ step perform(io_op& op, netpoll::poll_desc& desc) noexcept;
 
 /// Does a completion backend only wait for the operation's readiness, and the worker make its call?
 /// So it is with reads and writes of what is no socket: older kernels would give the operation to a
-/// thread of their own, and would raise SIGPIPE in whoever happens to hand it in.
+/// thread of their own, and would raise SIGPIPE in whoever happens to hand it in. And with calls of
+/// the caller's own, of which a ring knows nothing.
 inline bool made_by_worker(const io_op& op, const netpoll::poll_desc& desc) noexcept {
+  if (op.calls()) return true;
   return !desc.is_socket() && op.kind != io_kind::wait_in && op.kind != io_kind::wait_out;
 }
 

@@ -307,7 +307,9 @@ void uring_lane::prepare(io_uring_sqe& entry, uring_record& record) noexcept {
         break;
       case io_kind::connect:
       case io_kind::wait_in:
-      case io_kind::wait_out: ::io_uring_prep_poll_add(&entry, fd, readiness_of(op)); break;
+      case io_kind::wait_out:
+      case io_kind::call_in:
+      case io_kind::call_out: ::io_uring_prep_poll_add(&entry, fd, readiness_of(op)); break;
     }
   }
   ::io_uring_sqe_set_data64(&entry, label_of(tag::operation, record));

@@ -87,6 +87,8 @@ class descriptor {
   /// The number, for reports and tests; -1 once closed.
   int number() const noexcept { return is_closed() ? -1 : fd_; }
 
+  /// What it is.
+  descriptor_kind kind() const noexcept { return kind_; }
   /// What is known of how the stream ended.
   stream_ends& ends() noexcept;
   /// The descriptor's side of close(); see close_op. True if it has ended.

@@ -39,6 +39,15 @@ enum class io_kind : std::uint8_t {
   connect,   ///< the end of a connect in progress
   wait_in,   ///< readable, or at its end
   wait_out,  ///< writable, or broken
+  call_in,   ///< a call of the caller's own that reads, made when there may be something
+  call_out,  ///< the same that writes, made when there may be room
+};
+
+/// A system call that is no kind of its own: splice, sendfile.
+struct io_call {
+  /// Gives how many bytes it moved, or -errno; -EAGAIN if it has to wait for `fd`, and for nothing
+  /// else. 0 of one that reads is the end of the stream. Made by the worker, as often as it takes.
+  std::int64_t (*make)(io_call& self, int fd) noexcept;
 };
 
 /// One buffer of a vectored transfer.
@@ -104,12 +113,15 @@ struct io_op : awaitable_base, operation {
   union {
     void* buffer = nullptr;  ///< The bytes that are next; for borrow, the lease's.
     const io_vec* vec;       ///< Vectored: the buffers that are next.
+    io_call* call;           ///< call_in, call_out.
     io_op* queue_next;       ///< accept: under the poll descriptor's queue_lock.
   };
   std::size_t size = 0;         ///< How many bytes, or buffers.
   std::size_t vec_offset = 0;   ///< Vectored: the first buffer from here on.
   std::size_t transferred = 0;  ///< Bytes moved so far.
 
+  /// Is it a call of the caller's own?
+  bool calls() const noexcept { return kind == io_kind::call_in || kind == io_kind::call_out; }
   bool vectored() const noexcept { return kind == io_kind::read_v || kind == io_kind::write_v; }
   bool failed() const noexcept {
     return error != 0 || stopped != stop_reason::none || wrong != fault::none;
