@@ -28,6 +28,7 @@ io_result try_once(cove::detail::descriptor& on, io_kind what, void* data,
 }
 
 void throw_transfer(const char* verb, const transfer_outcome& ended) {
+  if (ended.verb != nullptr) verb = ended.verb;
   if (ended.error == std::make_error_code(std::errc::operation_canceled))
     throw canceled(verb, ended.n);
   throw io_error(ended.error, verb, ended.n, ended.remedy);

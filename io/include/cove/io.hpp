@@ -9,6 +9,8 @@
 #include <cove/io/buffered_reader.hpp>
 #include <cove/io/buffered_writer.hpp>
 #include <cove/io/command.hpp>
+#include <cove/io/copy.hpp>
+#include <cove/io/copy_bidirectional.hpp>
 #include <cove/io/duplex.hpp>
 #include <cove/io/fd_watch.hpp>
 #include <cove/io/file.hpp>

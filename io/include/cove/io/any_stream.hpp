@@ -19,6 +19,7 @@ class stream_model {
   virtual void write_all(transfer_room& room, std::span<const std::byte> buffer) = 0;
   virtual task<> shutdown_write() = 0;
   virtual task<std::error_code> close() = 0;
+  virtual cove::detail::descriptor* kernel_end() noexcept = 0;
 };
 
 COVE_COROUTINE_TEMPLATES_BEGIN
@@ -49,6 +50,7 @@ class stream_model_of final : public stream_model {
   }
   task<> shutdown_write() override { return finish_writing(stream_); }
   task<std::error_code> close() override { return await_close(stream_); }
+  cove::detail::descriptor* kernel_end() noexcept override { return detail::kernel_end(stream_); }
 
  private:
   template <class Make>
@@ -130,6 +132,11 @@ class any_stream {
   task<std::error_code> close() {
     if (model_ != nullptr) return model_->close();
     return was_closed();
+  }
+
+  /// Not for users: what copy() hands to the kernel.
+  cove::detail::descriptor* kernel_end() noexcept {
+    return model_ != nullptr ? model_->kernel_end() : nullptr;
   }
 
  private:

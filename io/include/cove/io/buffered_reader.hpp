@@ -26,6 +26,9 @@ concept lending_stream = requires(S& stream) {
   { stream.receive().as_result() } -> gives<result<lease>>;
 };
 
+/// What copy() needs of a reader.
+struct copy_access;
+
 /// Throws what a read reports, for functions that give something else than a count.
 inline void check_read(const char* verb, const transfer_outcome& read) {
   if (read.error) throw_transfer(verb, transfer_outcome(0, read.error, read.remedy));
@@ -91,6 +94,8 @@ class buffered_reader {
   stream_type& stream() noexcept { return stream_; }
 
  private:
+  friend struct detail::copy_access;
+
   task<transfer_outcome> some(std::span<std::byte> buffer);
   task<transfer_outcome> exact(std::span<std::byte> buffer);
   task<transfer_outcome> more(std::size_t wanted);

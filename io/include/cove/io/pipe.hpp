@@ -113,6 +113,8 @@ class pipe_reader {
   /// The system's descriptor, for reports; -1 once closed. Do not close it.
   int native_handle() const noexcept { return pipe_.number(); }
 
+  /// Not for users: what copy() hands to the kernel.
+  cove::detail::descriptor* kernel_end() noexcept { return &pipe_; }
   /// Not for users: takes over the reading end of a pipe, non-blocking.
   explicit pipe_reader(cove::detail::descriptor pipe) noexcept : pipe_(std::move(pipe)) {}
 
@@ -177,6 +179,8 @@ class pipe_writer {
   }
   int native_handle() const noexcept { return pipe_.number(); }
 
+  /// Not for users: what copy() hands to the kernel.
+  cove::detail::descriptor* kernel_end() noexcept { return &pipe_; }
   /// Not for users: takes over the writing end of a pipe, non-blocking.
   explicit pipe_writer(cove::detail::descriptor pipe) noexcept : pipe_(std::move(pipe)) {}
 

@@ -81,6 +81,8 @@ class read_half {
 
   /// Reads at least one byte; 0 means end of stream.
   auto read_some(std::span<std::byte> buffer) { return stream().read_some(buffer); }
+  /// Not for users: what copy() hands to the kernel.
+  cove::detail::descriptor* kernel_end() noexcept { return detail::kernel_end(stream()); }
   /// The whole stream, for what a half does not have: deadlines, options, other reads.
   std::remove_reference_t<S>& stream() const noexcept {
     COVE_ASSERT(held_.get() != nullptr);
@@ -117,6 +119,8 @@ class write_half {
   auto write_all(std::span<const std::byte> buffer) { return stream().write_all(buffer); }
   /// This side will write no more; see io::finish_writing().
   auto shutdown_write() { return stream().shutdown_write(); }
+  /// Not for users: what copy() hands to the kernel.
+  cove::detail::descriptor* kernel_end() noexcept { return detail::kernel_end(stream()); }
   /// The whole stream, for what a half does not have.
   std::remove_reference_t<S>& stream() const noexcept {
     COVE_ASSERT(held_.get() != nullptr);

@@ -9,9 +9,22 @@
 
 // What makes a type a stream. Whatever has these members is one: nothing is derived from anything.
 
+namespace cove::detail {
+class descriptor;
+}
+
 namespace cove::io {
 
 namespace detail {
+
+/// The descriptor of a stream that the kernel can copy by itself; nullptr of any other.
+template <class S>
+cove::detail::descriptor* kernel_end(S& stream) noexcept {
+  if constexpr (requires { stream.kernel_end(); })
+    return stream.kernel_end();
+  else
+    return nullptr;
+}
 
 template <class A, class T>
 concept gives = requires { requires std::same_as<cove::detail::awaited_t<A>, T>; };

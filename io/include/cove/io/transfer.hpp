@@ -15,6 +15,7 @@ struct transfer_outcome {
   std::size_t n;
   std::error_code error;
   const char* remedy = "";
+  const char* verb = nullptr;  ///< What failed, if it has a better name than the whole.
 };
 
 namespace detail {

@@ -178,6 +178,8 @@ class tcp_stream {
   /// any time. Do not close it.
   int native_handle() const noexcept { return socket_.number(); }
 
+  /// Not for users: what io::copy() hands to the kernel.
+  cove::detail::descriptor* kernel_end() noexcept { return &socket_; }
   /// Not for users: takes over a connected, non-blocking socket.
   explicit tcp_stream(cove::detail::descriptor socket) noexcept : socket_(std::move(socket)) {}
 

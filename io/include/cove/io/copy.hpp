@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cove/io/buffered_reader.hpp>
+#include <cove/io/detail/kernel_copy.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace cove::io {
+
+/// What copy() may be told.
+struct copy_options {
+  constexpr copy_options() noexcept = default;
+  /// At most so many bytes.
+  constexpr explicit copy_options(std::uint64_t limit) noexcept : most(limit) {}
+
+  std::uint64_t most = UINT64_MAX;
+  /// Takes what was read and could not be written when the copy ends early; see copy().
+  std::string* unsent = nullptr;
+};
+
+namespace detail {
+
+/// Which way a copy goes; the kernel's only where it can.
+enum class copy_way : unsigned char { by_size, plain, kernel };
+
+// Splicing takes a pipe of two descriptors and two system calls a turn where the plain way takes a
+// receive and a send, so it begins when a source has filled so many buffers one after the other.
+inline constexpr unsigned full_buffers_before_splice = 4;
+
+struct copy_access {
+  template <class S>
+  static byte_buffer& buffer(buffered_reader<S>& of) noexcept {
+    return of.buffer_;
+  }
+  /// Receives more, at most `most` bytes.
+  template <class S>
+  static task<transfer_outcome> more(buffered_reader<S>& of, std::uint64_t most) {
+    if (most >= cove::detail::borrowed_bytes) return of.more(1);
+    return few(of, static_cast<std::size_t>(most));
+  }
+
+ private:
+  template <class S>
+  static task<transfer_outcome> few(buffered_reader<S>& of, std::size_t most);
+};
+
+COVE_COROUTINE_TEMPLATES_BEGIN
+template <class S>
+task<transfer_outcome> copy_access::few(buffered_reader<S>& of, std::size_t most) {
+  const std::span<std::byte> room = of.buffer_.prepare(1);
+  const io_result came =
+      co_await of.stream_.read_some(room.first(std::min(room.size(), most))).as_result();
+  of.buffer_.commit(came.n);
+  co_return came;
+}
+
+inline transfer_outcome copy_ended(std::size_t n, std::error_code error, const char* verb) {
+  transfer_outcome ended(n, error);
+  ended.verb = verb;
+  return ended;
+}
+
+/// What was read and not written stays in the reader.
+template <class S, class To>
+task<transfer_outcome> copy_buffered(buffered_reader<S>& from, To& to, std::uint64_t most,
+                                     copy_way way) {
+  byte_buffer& held = copy_access::buffer(from);
+  cove::detail::descriptor* const source = kernel_end(from.stream());
+  cove::detail::descriptor* const target = kernel_end(to);
+  bool by_kernel = source != nullptr && target != nullptr && way != copy_way::plain;
+  unsigned full = way == copy_way::kernel ? full_buffers_before_splice : 0;
+  std::size_t done = 0;
+  while (done < most) {
+    if (!held.empty()) {
+      const std::size_t part =
+          static_cast<std::size_t>(std::min<std::uint64_t>(held.size(), most - done));
+      const io_result went = co_await to.write_all(held.bytes().first(part)).as_result();
+      held.consume(went.n);
+      done += went.n;
+      if (went.error) co_return copy_ended(done, went.error, copy_writes);
+      continue;
+    }
+    if (by_kernel && full >= full_buffers_before_splice) {
+      held.release();
+      const kernel_outcome went = co_await splice_all(*source, *target, most - done, held);
+      done += went.n;
+      if (!went.refused) co_return copy_ended(done, went.error, went.verb);
+      by_kernel = false;
+      continue;
+    }
+    const transfer_outcome came = co_await copy_access::more(from, most - done);
+    if (came.error) co_return copy_ended(done, came.error, copy_reads);
+    if (came.n == 0) break;
+    full = came.n >= cove::detail::borrowed_bytes ? full + 1 : 0;
+  }
+  held.release();
+  co_return transfer_outcome(done, {});
+}
+
+template <class From, class To>
+task<transfer_outcome> copy_plain(From& from, To& to, copy_options options, copy_way way) {
+  buffered_reader<From&> reader(from);
+  transfer_outcome ended = co_await copy_buffered(reader, to, options.most, way);
+  if (options.unsent != nullptr) {
+    const std::span<const std::byte> rest = reader.buffered();
+    options.unsent->append(reinterpret_cast<const char*>(rest.data()), rest.size());
+  }
+  co_return ended;
+}
+COVE_COROUTINE_TEMPLATES_END
+
+}  // namespace detail
+
+/// Copies from one stream to another up to the end of `from`, or up to a limit, and gives how many
+/// bytes were written. It ends neither of them.
+///
+///     std::size_t n = co_await cove::io::copy(peer, log);
+///     co_await cove::io::copy(reader, peer, cove::io::copy_options(head.content_length));
+///
+/// The kernel copies by itself, by splice(2), between sockets and pipes, from the moment on that
+/// much is to be copied; where it cannot, and between all other streams, the bytes go through a
+/// buffer. A copy that waits for a socket or pipe holds no buffer.
+///
+/// Errors:       those of both streams, as "copy, reading" and "copy, writing"; the count says how
+///               much was written.
+/// Cancellation: the count says how much was written. What was read and not written, at most a
+///               mebibyte, is in `options.unsent`, if that is given, and else lost. From a
+///               buffered_reader nothing is lost: it is still there.
+/// Lifetime:     both streams must outlive the await.
+/// Units:        bytes.
+/// Source:       splice(2).
+template <class From, class To>
+transfer<std::size_t> copy(From& from, To& to, copy_options options = copy_options()) {
+  detail::must_be_readable<From>();
+  detail::must_be_writable<To>();
+  return {"copy", detail::copy_plain(from, to, options, detail::copy_way::by_size)};
+}
+template <class S, class To>
+transfer<std::size_t> copy(buffered_reader<S>& from, To& to,
+                           copy_options options = copy_options()) {
+  detail::must_be_writable<To>();
+  return {"copy", detail::copy_buffered(from, to, options.most, detail::copy_way::by_size)};
+}
+
+}  // namespace cove::io
