@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -71,11 +72,23 @@ std::int64_t write_file(int fd, const transfer_piece& piece) noexcept {
              : retry([&] { return ::pwrite(fd, piece.data, piece.size, piece.offset); });
 }
 
+namespace {
+
+/// preadv2(), but not as a point of cancellation of POSIX threads: being one costs a tenth of it.
+std::int64_t read_without_waiting(int fd, const iovec* parts, int count,
+                                  std::int64_t offset) noexcept {
+  // Where a register has 64 bits the first one has it all, and the kernel drops the second.
+  return ::syscall(SYS_preadv2, fd, parts, count, static_cast<long>(offset),
+                   static_cast<long>(offset >> 32), RWF_NOWAIT);
+}
+
+}  // namespace
+
 cached read_cached(int fd, const transfer_piece& piece, std::int64_t& n) noexcept {
   const iovec single{piece.data, piece.size};
   const iovec* parts = piece.vec != nullptr ? native(piece.vec) : &single;
   const int count = piece.vec != nullptr ? static_cast<int>(piece.size) : 1;
-  n = retry([&] { return ::preadv2(fd, parts, count, piece.offset, RWF_NOWAIT); });
+  n = retry([&] { return read_without_waiting(fd, parts, count, piece.offset); });
   switch (n) {
     case -EAGAIN: return cached::waits;
     case -EOPNOTSUPP:
@@ -102,20 +115,20 @@ std::int64_t seek_file(int fd, std::int64_t offset, seek_base base) noexcept {
 }
 
 int open_flags(const open_options& options) noexcept {
-  int flags = O_CLOEXEC | O_NOCTTY;
-  flags |= !options.writes() ? O_RDONLY : options.reads() ? O_RDWR : O_WRONLY;
-  const auto add = [&flags](bool chosen, int bits) {
-    if (chosen) flags |= bits;
+  static constexpr struct {
+    open_choice chosen;
+    int flag;
+  } table[] = {
+      {open_choice::append, O_APPEND},       {open_choice::create, O_CREAT},
+      {open_choice::exclusive, O_EXCL},      {open_choice::truncate, O_TRUNC},
+      {open_choice::direct, O_DIRECT},       {open_choice::sync_data, O_DSYNC},
+      {open_choice::sync, O_SYNC},           {open_choice::no_follow, O_NOFOLLOW},
+      {open_choice::directory, O_DIRECTORY},
   };
-  add(options.appends(), O_APPEND);
-  add(options.creates(), O_CREAT);
-  add(options.is_exclusive(), O_EXCL);
-  add(options.truncates(), O_TRUNC);
-  add(options.is_direct(), O_DIRECT);
-  add(options.syncs_data(), O_DSYNC);
-  add(options.syncs(), O_SYNC);
-  add(!options.follows(), O_NOFOLLOW);
-  add(options.wants_directory(), O_DIRECTORY);
+  int flags = O_CLOEXEC | O_NOCTTY | O_RDONLY;
+  if (options.writes()) flags |= options.has(open_choice::read) ? O_RDWR : O_WRONLY;
+  for (const auto& each : table)
+    if (options.has(each.chosen)) flags |= each.flag;
   return flags;
 }
 

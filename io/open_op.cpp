@@ -117,15 +117,16 @@ void open_op::fail() const {
   if (stopped_ == stop_reason::canceled) throw canceled(what);
   const char* remedy = contradiction_ != nullptr ? contradiction_ : "";
   if (refused_) remedy = refusal_remedy();
-  if (error_ == EINVAL && options_.is_direct())
+  if (error_ == EINVAL && options_.has(open_choice::direct))
     remedy = "the file system may have no direct transfers: leave out direct()";
   if (error_ == EMFILE) remedy = "raise the limit of open descriptors (ulimit -n), or close some";
   throw error(outcome(), what, remedy);
 }
 
 file open_op::take() {
-  const file_state::traits can{options_.reads(), options_.writes(), options_.appends(),
-                               options_.is_direct()};
+  const file_state::traits can{options_.has(open_choice::read), options_.writes(),
+                               options_.has(open_choice::append),
+                               options_.has(open_choice::direct)};
   auto* made = new file_state(fd_, can, std::move(path_));
   fd_ = -1;
   return file(made);

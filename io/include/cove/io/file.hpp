@@ -150,6 +150,7 @@ class file {
   /// Cancellation: none; a request stays for the next await.
   detail::close_operation close() noexcept { return detail::close_operation(state_); }
 
+  /// Has it been closed or released on this side, or was it never open?
   bool is_closed() const noexcept { return state_ == nullptr || state_->is_closed(); }
   /// The system's descriptor, for reports; -1 once closed. It may be closed, and be another's, at
   /// any time. Do not close it.

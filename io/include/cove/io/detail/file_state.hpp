@@ -12,8 +12,8 @@
 // or somebody closed. Closing a file may wait for a disk (the last name of it may be gone), so it
 // is done on the pool wherever there is a task.
 //
-//   word_   closed   1   nobody enters any more                     drop(), begin_close(), release()
-//           closing  2   a close() sees to the end; it counts as one operation       begin_close()
+//   word_   closed   1   nobody enters any more                    drop(), begin_close(), release()
+//           closing  2   a close() sees to the end; it counts as an operation        begin_close()
 //           gone     4   the handle has let go                                             drop()
 //           cursor   8   an operation uses the cursor                            enter(), leave()
 //           count   16   each: an operation                                      enter(), leave()
