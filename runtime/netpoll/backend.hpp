@@ -24,8 +24,9 @@
 // found by it.
 //
 // Threads: open and close may be called by any thread at any time; arm, withdraw and watch too, for
-// one descriptor's direction by its holder only; carry and take_back by the owner of the task. At most one thread is in wait(), at most one in
-// poll(); both may run at once, and flush() beside them. wake() may be called by any thread.
+// one descriptor's direction by its holder only; carry and take_back by the owner of the task. At
+// most one thread is in wait(), at most one in poll(); both may run at once, and flush() beside
+// them. wake() may be called by any thread.
 
 namespace cove::netpoll {
 

@@ -37,9 +37,12 @@ class aligned_buffer {
   }
   ~aligned_buffer() { ::operator delete(data_, std::align_val_t(alignment_)); }
 
+  /// All of it.
   std::span<std::byte> bytes() noexcept { return {data_, size_}; }
+  /// The same, to be read.
   std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
   std::size_t size() const noexcept { return size_; }
+  /// What its address is a multiple of.
   std::size_t alignment() const noexcept { return alignment_; }
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <chrono>
+#include <cove/runtime/time.hpp>
+
 #include <cstdint>
 
 namespace cove::io {
@@ -42,8 +43,11 @@ struct file_status {
   file_time changed;  ///< The contents or what stands here.
   file_time created;  ///< 1970 where the file system does not keep it.
 
+  /// Is it a file that holds bytes?
   bool is_regular() const noexcept { return kind == file_kind::regular; }
+  /// Does it hold other names?
   bool is_directory() const noexcept { return kind == file_kind::directory; }
+  /// Does it hold the path of something else? Only fs::lstat() tells.
   bool is_symlink() const noexcept { return kind == file_kind::symlink; }
 };
 

@@ -4,6 +4,21 @@
 
 namespace cove::io {
 
+/// One of open_options' choices, named as the function that makes it.
+enum class open_choice : std::uint16_t {
+  read = 1,
+  write = 2,
+  append = 4,
+  create = 8,
+  exclusive = 16,
+  truncate = 32,
+  direct = 64,
+  sync_data = 128,
+  sync = 256,
+  no_follow = 512,
+  directory = 1024,
+};
+
 /// How file::open() opens a file: what is to be done with it, and what to do if it is there or not.
 ///
 ///     auto options = cove::io::open_options{}.write().create().truncate();
@@ -20,81 +35,68 @@ class open_options {
   /// Permissions of a file that is made, less the umask.
   static constexpr std::uint32_t default_mode = 0666;
 
-  constexpr open_options& read() noexcept { return set(read_bit); }
-  constexpr open_options& write() noexcept { return set(write_bit); }
+  /// Its bytes may be read,
+  constexpr open_options& read() noexcept { return set(open_choice::read); }
+  /// or written, at any offset.
+  constexpr open_options& write() noexcept { return set(open_choice::write); }
   /// Every write goes to the end, wherever that is by then. For writing; see file::write_at().
-  constexpr open_options& append() noexcept { return set(append_bit); }
+  constexpr open_options& append() noexcept { return set(open_choice::append); }
 
   /// Makes the file if it is not there.
   constexpr open_options& create(std::uint32_t mode = default_mode) noexcept {
     mode_ = mode;
-    return set(create_bit);
+    return set(open_choice::create);
   }
   /// With create(): fails with file_exists if it is there, even as a symbolic link to nothing.
-  constexpr open_options& exclusive() noexcept { return set(exclusive_bit); }
+  constexpr open_options& exclusive() noexcept { return set(open_choice::exclusive); }
   /// A file that is there loses its contents.
-  constexpr open_options& truncate() noexcept { return set(truncate_bit); }
+  constexpr open_options& truncate() noexcept { return set(open_choice::truncate); }
 
   /// Past the system's cache (O_DIRECT): buffers, sizes and offsets in whole blocks, see
   /// aligned_buffer. Not every file system can.
-  constexpr open_options& direct() noexcept { return set(direct_bit); }
+  constexpr open_options& direct() noexcept { return set(open_choice::direct); }
   /// A write has ended when its bytes are on the disk (O_DSYNC),
-  constexpr open_options& sync_data() noexcept { return set(sync_data_bit); }
+  constexpr open_options& sync_data() noexcept { return set(open_choice::sync_data); }
   /// and all that the system keeps about the file, too (O_SYNC).
-  constexpr open_options& sync() noexcept { return set(sync_bit); }
+  constexpr open_options& sync() noexcept { return set(open_choice::sync); }
 
   /// Fails with too_many_symbolic_link_levels if the last part of the path is a symbolic link.
-  constexpr open_options& no_follow() noexcept { return set(no_follow_bit); }
+  constexpr open_options& no_follow() noexcept { return set(open_choice::no_follow); }
   /// Fails with not_a_directory if it is none. For sync() and stat() of a directory; goes with
   /// read() alone.
-  constexpr open_options& directory() noexcept { return set(directory_bit); }
+  constexpr open_options& directory() noexcept { return set(open_choice::directory); }
 
-  constexpr bool reads() const noexcept { return has(read_bit); }
-  constexpr bool writes() const noexcept { return has(write_bit) || has(append_bit); }
-  constexpr bool appends() const noexcept { return has(append_bit); }
-  constexpr bool creates() const noexcept { return has(create_bit); }
-  constexpr bool is_exclusive() const noexcept { return has(exclusive_bit); }
-  constexpr bool truncates() const noexcept { return has(truncate_bit); }
-  constexpr bool is_direct() const noexcept { return has(direct_bit); }
-  constexpr bool syncs_data() const noexcept { return has(sync_data_bit); }
-  constexpr bool syncs() const noexcept { return has(sync_bit); }
-  constexpr bool follows() const noexcept { return !has(no_follow_bit); }
-  constexpr bool wants_directory() const noexcept { return has(directory_bit); }
+  /// Was it chosen?
+  constexpr bool has(open_choice which) const noexcept {
+    return (bits_ & static_cast<std::uint16_t>(which)) != 0;
+  }
+  /// Is it for writing, at the end alone or anywhere?
+  constexpr bool writes() const noexcept {
+    return has(open_choice::write) || has(open_choice::append);
+  }
+  /// Permissions of a file that is made.
   constexpr std::uint32_t mode() const noexcept { return mode_; }
 
   /// What contradicts itself, for people; null if nothing does.
   constexpr const char* contradiction() const noexcept {
-    if (!reads() && !writes()) return "none of read(), write() and append() was chosen";
-    if (wants_directory() && (writes() || creates() || truncates()))
-      return "directory() goes with read() alone";
-    if (is_exclusive() && !creates()) return "exclusive() needs create()";
-    if (creates() && !writes()) return "create() needs write() or append()";
-    if (truncates() && !has(write_bit)) return "truncate() needs write()";
-    if (truncates() && appends()) return "truncate() and append() contradict each other";
+    if (!has(open_choice::read) && !writes())
+      return "none of read(), write() and append() was chosen";
+    if (has(open_choice::directory) && writes()) return "directory() goes with read() alone";
+    if (has(open_choice::exclusive) && !has(open_choice::create))
+      return "exclusive() needs create()";
+    if (has(open_choice::create) && !writes()) return "create() needs write() or append()";
+    if (has(open_choice::truncate) && !has(open_choice::write)) return "truncate() needs write()";
+    if (has(open_choice::truncate) && has(open_choice::append))
+      return "truncate() and append() contradict each other";
     if ((mode_ & ~07777U) != 0) return "create() was given a mode with more than permissions";
     return nullptr;
   }
 
  private:
-  enum bit : std::uint16_t {
-    read_bit = 1,
-    write_bit = 2,
-    append_bit = 4,
-    create_bit = 8,
-    exclusive_bit = 16,
-    truncate_bit = 32,
-    direct_bit = 64,
-    sync_data_bit = 128,
-    sync_bit = 256,
-    no_follow_bit = 512,
-    directory_bit = 1024,
-  };
-
-  constexpr open_options& set(bit which) noexcept {
-    bits_ = static_cast<std::uint16_t>(bits_ | which);
+  constexpr open_options& set(open_choice which) noexcept {
+    bits_ = static_cast<std::uint16_t>(bits_ | static_cast<std::uint16_t>(which));
     return *this;
   }
-  constexpr bool has(bit which) const noexcept { return (bits_ & which) != 0; }
 
   std::uint32_t mode_ = default_mode;
   std::uint16_t bits_ = 0;
