@@ -111,6 +111,7 @@ task<std::size_t> batch::run(unsigned threads) {
     why = co_await detail::take_share(&all);
   } else {
     std::vector<task<std::error_code>> parts;
+    parts.reserve(shares);
     for (std::size_t i = 0; i < shares; ++i) parts.push_back(detail::take_share(&all));
     auto together = when_all(std::move(parts));
     const auto ends = co_await std::move(together).as_result();

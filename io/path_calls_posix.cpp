@@ -1,5 +1,6 @@
-#include "file_status.hpp"
 #include "path_calls.hpp"
+
+#include "file_status.hpp"
 
 #include <cove/runtime/error.hpp>
 

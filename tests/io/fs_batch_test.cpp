@@ -78,7 +78,8 @@ TEST_CASE("a large batch is shared by several threads, and each call is made onc
   run_on_files([]() -> task<> {
     const temporary_folder in;
     constexpr int count = 600;
-    for (const unsigned threads : {0U, 1U, 3U, 100U}) {
+    constexpr std::array most{0U, 1U, 3U, 100U};
+    for (const unsigned threads : most) {
       const std::string folder = in.folder(std::to_string(threads));
       fs::batch jobs;
       jobs.reserve(count);

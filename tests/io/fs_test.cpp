@@ -97,7 +97,8 @@ TEST_CASE("F01 files are linked, cut, dated and removed") {
 TEST_CASE("F01 create_directories makes what is missing, and does not mind what is there") {
   run_on_files([]() -> task<> {
     const temporary_folder in;
-    for (const char* name : {"a/b/c", "x//y///z/", "a/./q/../q/r"}) {
+    constexpr std::array names{"a/b/c", "x//y///z/", "a/./q/../q/r"};
+    for (const char* name : names) {
       const std::string path = in / name;
       const bool first = co_await fs::create_directories(path);
       CHECK(first);
@@ -127,6 +128,7 @@ TEST_CASE("F01 many tasks make the same directories at once, and one of them mak
     for (int round = 0; round < 20; ++round) {
       const std::string path = in / std::to_string(round) + "/a/b/c/d";
       std::vector<task<bool>> makers;
+      makers.reserve(8);
       const auto make = [](std::string where) -> task<bool> {
         co_return co_await fs::create_directories(std::move(where));
       };

@@ -93,7 +93,8 @@ TEST_CASE("F09 remove_all refuses what nobody can mean") {
   run_on_files([]() -> task<> {
     const temporary_folder in;
     grow(in / "tree", 2, 1);
-    for (const char* last : {"/tree/.", "/tree/d/..", "/tree/./"}) {
+    constexpr std::array ends{"/tree/.", "/tree/d/..", "/tree/./"};
+    for (const char* last : ends) {
       const auto refused = co_await fs::remove_all(in.path() + last).as_result();
       CHECK(refused.error() == std::errc::invalid_argument);
     }
@@ -120,6 +121,7 @@ TEST_CASE("F09 remove_all ends cleanly while others create in the tree") {
     const std::string root = in / "tree";
     std::atomic<bool> over{false};
     std::vector<cove::join_handle<void>> creators;
+    creators.reserve(3);
     for (int i = 0; i < 3; ++i) creators.push_back(cove::spawn(create_until, &over, root, i));
     for (int round = 0; round < 10; ++round) {
       const auto gone = co_await fs::remove_all(root).as_result();
@@ -141,6 +143,7 @@ TEST_CASE("F09 several remove_all of one tree share it, and all succeed") {
     for (int round = 0; round < 4; ++round) {
       const std::uint64_t names = grow(in / "tree", 40, 5);
       std::vector<task<std::uint64_t>> all;
+      all.reserve(4);
       for (int i = 0; i < 4; ++i) all.push_back(end(in / "tree"));
       const std::vector<std::uint64_t> counts = co_await cove::when_all(std::move(all));
       std::uint64_t sum = 0;
@@ -158,11 +161,12 @@ TEST_CASE("F09 what remove_all cannot remove is named and left, and the rest goe
   run_on_files([]() -> task<> {
     const temporary_folder in;
     const std::string root = in.folder("tree");
-    for (const char* each : {"tree/a", "tree/b", "tree/b/shut", "tree/c"}) in.folder(each);
-    for (const char* each : {"tree/a/file", "tree/b/file", "tree/b/shut/file", "tree/file"})
-      in.file(each);
-    for (const char* each : {"", "tree", "tree/a", "tree/b", "tree/c"})
-      ::chmod((in / each).c_str(), 0777);
+    constexpr std::array folders{"tree/a", "tree/b", "tree/b/shut", "tree/c"};
+    for (const char* each : folders) in.folder(each);
+    constexpr std::array files{"tree/a/file", "tree/b/file", "tree/b/shut/file", "tree/file"};
+    for (const char* each : files) in.file(each);
+    constexpr std::array open{"", "tree", "tree/a", "tree/b", "tree/c"};
+    for (const char* each : open) ::chmod((in / each).c_str(), 0777);
     ::chmod((in / "tree/b/shut").c_str(), 0555);
     co_await cove::blocking(cove::pool_lane::file, give_up_rights);
     const std::string text = co_await outcome_of(fs::remove_all(root));
@@ -211,7 +215,8 @@ TEST_CASE("F09 a remove_all that is cancelled leaves off, and tells how much is 
 TEST_CASE("F08 copy_file copies contents and permissions, and says how many bytes") {
   run_on_files([]() -> task<> {
     const temporary_folder in;
-    for (const std::size_t size : {0U, 1U, 4096U, 1'000'003U}) {
+    constexpr std::array sizes{0U, 1U, 4096U, 1'000'003U};
+    for (const std::size_t size : sizes) {
       const std::string from = in.file("from", pattern(size));
       ::chmod(from.c_str(), 0751);
       const std::uint64_t copied = co_await fs::copy_file(from, in / "to");
@@ -288,7 +293,8 @@ TEST_CASE("F08 where the kernel does not copy, copy_file takes the next way") {
     const temporary_folder in;
     const std::string contents = pattern(3'000'001);
     const std::string from = in.file("from", contents);
-    for (const char* denied : {"copy_file_range=ENOSYS", "sendfile=EINVAL"}) {
+    constexpr std::array calls{"copy_file_range=ENOSYS", "sendfile=EINVAL"};
+    for (const char* denied : calls) {
       const bool possible = co_await cove::blocking(cove::pool_lane::file, deny_call, denied);
       if (!possible) co_return;
       const std::uint64_t copied = co_await fs::copy_file(from, in / "to");

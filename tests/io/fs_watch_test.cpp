@@ -211,14 +211,14 @@ TEST_CASE("F16 a watch goes with changes pending, and may be moved") {
 TEST_CASE("F16 when the system loses changes a watch says so") {
   run_test([]() -> task<> {
     const temporary_folder in;
-    const std::string a = in.file("a");
-    const std::string b = in.file("b");
+    const std::array<std::string, 2> files{in.file("a"), in.file("b")};
     int kept = 0;
     std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> kept;
     REQUIRE(kept > 0);
     fs::watch changes;
     co_await changes.add(in.path());
-    for (int i = 0; i < kept + 10; ++i) ::chmod((i % 2 == 0 ? a : b).c_str(), 0600);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(kept) + 10; ++i)
+      ::chmod(files[i % 2].c_str(), 0600);
     int told_of = 0;
     change one = co_await changes.next();
     for (; one.kind == change_kind::attributes; ++told_of) one = co_await changes.next();

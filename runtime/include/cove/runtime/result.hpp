@@ -81,6 +81,7 @@ class [[nodiscard]] result {
     has_value_ = false;
   }
 
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): a pointer, where T is one.
   alignas(T) std::byte storage_[sizeof(T)];
   std::error_code code_;
   bool has_value_;
