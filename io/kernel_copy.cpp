@@ -3,6 +3,7 @@
 #include "pipe.hpp"
 #include "splice.hpp"
 
+#include <cove/io/detail/file_state.hpp>
 #include <cove/io/detail/transfer.hpp>
 
 #include <unistd.h>
@@ -132,6 +133,23 @@ struct send_part : io_call {
   std::size_t size;
 };
 
+/// Keeps the number of an open file while it is sent.
+class file_pin {
+ public:
+  explicit file_pin(file_state& which) noexcept
+      : file_(which), held_(which.enter(false) == file_state::entry::entered) {}
+  file_pin(const file_pin&) = delete;
+  file_pin& operator=(const file_pin&) = delete;
+  ~file_pin() {
+    if (held_) file_.leave(false);
+  }
+  bool is_held() const noexcept { return held_; }
+
+ private:
+  file_state& file_;
+  const bool held_;
+};
+
 bool is_refusal(std::error_code why) noexcept {
   return why.category() == std::system_category() && cannot_splice(why.value());
 }
@@ -209,10 +227,23 @@ task<kernel_outcome> splice_all(descriptor& from, descriptor& to, std::uint64_t 
   return splice_through(from, to, most, held);
 }
 
-task<kernel_outcome> send_file(int file, std::int64_t offset, descriptor& to, std::uint64_t most) {
+task<kernel_outcome> send_file(file_state& file, std::int64_t offset, descriptor& to,
+                               std::uint64_t most) {
   kernel_outcome ended;
+  const file_pin pin(file);
+  ended.refused = !pin.is_held();  // A plain read says that it is closed.
+  if (ended.refused) co_return ended;
+  std::size_t cached = 0;
   while (ended.n < most) {
-    send_part part(file, offset + static_cast<std::int64_t>(ended.n), step_of(most - ended.n));
+    const std::int64_t at = offset + static_cast<std::int64_t>(ended.n);
+    if (ended.n >= cached) {
+      // The disk reads ahead in order, so where the edges are in memory, what is between them is.
+      cached = ended.n + step_of(most - ended.n);
+      const auto last = offset + static_cast<std::int64_t>(cached) - 1;
+      ended.cold = !is_cached(file.fd, at) || !is_cached(file.fd, last);
+      if (ended.cold) break;
+    }
+    send_part part(file.fd, at, cached - ended.n);
     const io_result went = co_await make_call(to, io_kind::call_out, part, copy_writes).as_result();
     ended.n += went.n;
     if (went.error) fail(ended, went.error, copy_writes);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/sendfile.h>
+#include <sys/uio.h>
 
 #include <cerrno>
 
@@ -55,6 +56,12 @@ std::int64_t splice_once(int from, int to, std::size_t size) noexcept {
 std::int64_t send_file_once(int file, std::int64_t offset, int to, std::size_t size) noexcept {
   off_t at = offset;
   return quietly([&] { return ::sendfile(to, file, &at, size); });
+}
+
+bool is_cached(int file, std::int64_t offset) noexcept {
+  char byte = 0;
+  const iovec one{&byte, 1};
+  return ::preadv2(file, &one, 1, offset, RWF_NOWAIT) >= 0 || errno != EAGAIN;
 }
 
 bool is_readable(int fd) noexcept { return has(fd, POLLIN); }

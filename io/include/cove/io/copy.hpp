@@ -2,8 +2,11 @@
 
 #include <cove/io/buffered_reader.hpp>
 #include <cove/io/detail/kernel_copy.hpp>
+#include <cove/io/file.hpp>
+#include <cove/runtime/shield.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace cove::io {
@@ -15,6 +18,8 @@ struct copy_options {
   constexpr explicit copy_options(std::uint64_t limit) noexcept : most(limit) {}
 
   std::uint64_t most = UINT64_MAX;
+  /// Of a file: where to begin, in place of its cursor, which then stays where it is.
+  std::optional<std::int64_t> offset;
   /// Takes what was read and could not be written when the copy ends early; see copy().
   std::string* unsent = nullptr;
 };
@@ -110,6 +115,60 @@ task<transfer_outcome> copy_plain(From& from, To& to, copy_options options, copy
 }
 COVE_COROUTINE_TEMPLATES_END
 
+COVE_COROUTINE_TEMPLATES_BEGIN
+/// One step of a file, by reading it.
+template <class To>
+task<transfer_outcome> copy_part(file* from, std::int64_t at, To* to, std::uint64_t most) {
+  constexpr std::size_t part_bytes = std::size_t{256} << 10;
+  byte_buffer held;
+  const std::span<std::byte> room =
+      held.prepare(static_cast<std::size_t>(std::min<std::uint64_t>(most, part_bytes)));
+  const io_result came =
+      co_await from->read_at(room.first(std::min<std::size_t>(room.size(), most)), at).as_result();
+  if (came.error) co_return copy_ended(0, came.error, copy_reads);
+  const io_result went = co_await to->write_all(room.first(came.n)).as_result();
+  co_return copy_ended(went.n, went.error, copy_writes);
+}
+
+template <class To>
+task<transfer_outcome> copy_from_offset(file* from, std::int64_t offset, To* to, std::uint64_t most,
+                                        copy_way way) {
+  std::size_t done = 0;
+  cove::detail::descriptor* const target = kernel_end(*to);
+  bool by_kernel = target != nullptr && from->kernel_file() != nullptr && way != copy_way::plain;
+  while (done < most) {
+    const std::int64_t at = offset + static_cast<std::int64_t>(done);
+    if (by_kernel) {
+      const kernel_outcome went =
+          co_await send_file(*from->kernel_file(), at, *target, most - done);
+      done += went.n;
+      by_kernel = !went.refused;
+      if (by_kernel && !went.cold) co_return copy_ended(done, went.error, went.verb);
+      if (went.n != 0) continue;
+    }
+    const transfer_outcome part = co_await copy_part(from, at, to, most - done);
+    done += part.n;
+    if (part.error) co_return copy_ended(done, part.error, part.verb);
+    if (part.n == 0) break;
+  }
+  co_return transfer_outcome(done, {});
+}
+
+template <class To>
+task<transfer_outcome> copy_file(file* from, To* to, copy_options options, copy_way way) {
+  if (options.offset)
+    co_return co_await copy_from_offset(from, *options.offset, to, options.most, way);
+  const auto start = co_await from->seek(0, seek_from::current).as_result();
+  if (!start) co_return copy_ended(0, start.error(), copy_reads);
+  const transfer_outcome ended = co_await copy_from_offset(from, *start, to, options.most, way);
+  // The cursor stands behind what was written, however it ended.
+  const auto moved =
+      co_await shield(from->seek(*start + static_cast<std::int64_t>(ended.n)).as_result());
+  if (!ended.error && !moved) co_return copy_ended(ended.n, moved.error(), copy_reads);
+  co_return ended;
+}
+COVE_COROUTINE_TEMPLATES_END
+
 }  // namespace detail
 
 /// Copies from one stream to another up to the end of `from`, or up to a limit, and gives how many
@@ -141,6 +200,23 @@ transfer<std::size_t> copy(buffered_reader<S>& from, To& to,
                            copy_options options = copy_options()) {
   detail::must_be_writable<To>();
   return {"copy", detail::copy_buffered(from, to, options.most, detail::copy_way::by_size)};
+}
+
+/// Copies a file to a stream: from its cursor on, which moves by what was written, or from
+/// `options.offset` on. To a socket or pipe the kernel sends it, as far as it has it in memory; what
+/// has to come from a disk is read first, so no worker waits for that.
+///
+///     cove::io::copy_options part(length);
+///     part.offset = first;
+///     co_await cove::io::copy(page, peer, part);
+///
+/// Errors, Cancellation: as above, but nothing is ever read that was not written; `unsent` stays as
+///               it is.
+/// Source:       sendfile(2).
+template <class To>
+transfer<std::size_t> copy(file& from, To& to, copy_options options = copy_options()) {
+  detail::must_be_writable<To>();
+  return {"copy", detail::copy_file(&from, &to, options, detail::copy_way::by_size)};
 }
 
 }  // namespace cove::io

@@ -156,6 +156,8 @@ class file {
   /// any time. Do not close it.
   int native_handle() const noexcept { return is_closed() ? -1 : state_->fd; }
 
+  /// Not for users: what copy() hands to the kernel.
+  detail::file_state* kernel_file() const noexcept { return state_; }
   /// Not for users.
   explicit file(detail::file_state* state) noexcept : state_(state) {}
 

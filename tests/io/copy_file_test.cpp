@@ -1,0 +1,168 @@
+#include "support/copy_test.hpp"
+#include "support/system_call_filter.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <cove/io/read_to_end.hpp>
+
+#include <thread>
+
+namespace {
+
+using namespace cove::test;
+using cove::task;
+using cove::io::copy;
+using cove::io::file;
+
+task<cove::io_result> send_by(copy_way way, file* from, tcp_stream* to, copy_options options) {
+  const auto ended = co_await cove::io::detail::copy_file(from, to, options, way);
+  co_return cove::io_result{ended.n, ended.error};
+}
+
+copy_options part_of(std::int64_t offset, std::uint64_t most) {
+  copy_options options(most);
+  options.offset = offset;
+  return options;
+}
+
+TEST_CASE("S21 a file is sent whole, in part and from an offset, and its cursor follows") {
+  run_test([]() -> task<> {
+    const temporary_folder folder;
+    const std::string text = pattern(3'000'000);
+    const std::string path = folder.file("data", text);
+    for (const copy_way way : ways) {
+      file from = co_await file::open(path);
+      auto target = co_await socket_target::make();
+      auto taking = cove::spawn(receive<tcp_stream>, &target->far(), text.size() + 200'005);
+      const auto part = co_await send_by(way, &from, &target->near(), part_of(100'000, 200'000));
+      CHECK(part.n == 200'000);
+      const auto behind = co_await send_by(way, &from, &target->near(), part_of(5'000'000, 9));
+      CHECK(behind.n == 0);
+      CHECK(!behind.error);
+      const auto first = co_await send_by(way, &from, &target->near(), copy_options(7));
+      CHECK(first.n == 7);
+      const auto all = co_await send_by(way, &from, &target->near(), copy_options());
+      CHECK(all.n == text.size() - 7);
+      const auto at = co_await from.seek(0, cove::io::seek_from::current);
+      CHECK(at == 3'000'000);
+      const auto none = co_await send_by(way, &from, &target->near(), copy_options());
+      CHECK(none.n == 0);
+      const auto last = co_await send_by(way, &from, &target->near(), part_of(10, 5));
+      CHECK(last.n == 5);
+      const std::string got = co_await taking;
+      CHECK(got == text.substr(100'000, 200'000) + text + text.substr(10, 5));
+    }
+  });
+}
+
+TEST_CASE("S21 a file is copied to a file and to a pipe, and a socket to a file") {
+  run_test([]() -> task<> {
+    const temporary_folder folder;
+    const std::string text = pattern(300'000);
+    const std::string path = folder.file("data", text);
+    const auto fresh = cove::io::open_options{}.write().create();
+    file from = co_await file::open(path);
+    const std::string second_path = folder / "second";
+    file second = co_await file::open(second_path, fresh);
+    const std::size_t copied = co_await copy(from, second);
+    CHECK(copied == text.size());
+    CHECK(contents_of(second_path) == text);
+
+    auto pipe = co_await pipe_target::make();
+    auto taking = cove::spawn(receive<cove::io::pipe_reader>, &pipe->far(), text.size());
+    const std::size_t piped = co_await copy(from, pipe->near(), part_of(0, UINT64_MAX));
+    CHECK(piped == text.size());
+    const std::string got = co_await taking;
+    CHECK(got == text);
+
+    auto source = co_await socket_source::make();
+    auto sending = cove::spawn(send_and_finish<socket_source>, source.get(), text);
+    const std::string third_path = folder / "third";
+    file third = co_await file::open(third_path, fresh);
+    const std::size_t received = co_await copy(source->near(), third);
+    CHECK(received == text.size());
+    CHECK(contents_of(third_path) == text);
+    co_await sending;
+  });
+}
+
+TEST_CASE("S22 sending a file honours the write deadline, and its cursor stands where that fell") {
+  run_test([]() -> task<> {
+    const temporary_folder folder;
+    const std::string text = pattern(8'000'000);
+    const std::string path = folder.file("data", text);
+    for (const copy_way way : ways) {
+      file from = co_await file::open(path);
+      auto target = co_await socket_target::make();
+      target->near().set_send_buffer(8192);
+      target->far().set_receive_buffer(8192);
+      target->near().set_write_deadline(cove::clock::now() + std::chrono::milliseconds(50));
+      const auto sent = co_await send_by(way, &from, &target->near(), copy_options());
+      CHECK(sent.error == cove::errc::deadline_exceeded);
+      CHECK(sent.n > 0);
+      // It holds for what would not have to wait as well.
+      const auto late = co_await send_by(way, &from, &target->near(), part_of(0, 1));
+      CHECK(late.error == cove::errc::deadline_exceeded);
+      CHECK(late.n == 0);
+      target->near().shutdown_write();
+      std::string got = co_await cove::io::read_to_end(target->far(), text.size());
+      CHECK(got.size() == sent.n);
+      got += co_await cove::io::read_to_end(from, text.size());
+      CHECK(got == text);
+    }
+  });
+}
+
+TEST_CASE("S21 a file that is closed cannot be copied, and says so") {
+  run_test([]() -> task<> {
+    const temporary_folder folder;
+    const std::string path = folder.file("data", "text");
+    file from = co_await file::open(path);
+    static_cast<void>(co_await from.close());
+    auto target = co_await socket_target::make();
+    constexpr std::array offsets{false, true};
+    for (const bool at : offsets) {
+      const copy_options options = at ? part_of(0, 10) : copy_options();
+      const auto sent = co_await copy(from, target->near(), options).as_result();
+      CHECK(sent.error == cove::errc::closed);
+    }
+  });
+}
+
+/// What a filter has denied is denied to the thread for ever, and to those it starts.
+template <class Body>
+void run_denied(const char* rule, Body body) {
+  std::thread apart([rule, body] {
+    const auto which = denied_call_from(rule);
+    if (!which || !deny(*which)) {
+      MESSAGE("this system has no filters of system calls");
+      return;
+    }
+    run_test(body);
+  });
+  apart.join();
+}
+
+TEST_CASE("S21 where the kernel does not splice or send, a copy goes on without it") {
+  constexpr std::array splice_rules{"splice=ENOSYS", "splice=EINVAL", "splice=EPERM"};
+  for (const char* rule : splice_rules) {
+    run_denied(rule, check_copies<socket_source, socket_target>);
+    run_denied(rule, check_copies<pipe_source, socket_target>);
+  }
+  constexpr std::array send_rules{"sendfile=ENOSYS", "sendfile=EINVAL", "sendfile=EOPNOTSUPP"};
+  for (const char* rule : send_rules) {
+    run_denied(rule, []() -> task<> {
+      const temporary_folder folder;
+      const std::string text = pattern(1'500'000);
+      const std::string path = folder.file("data", text);
+      file from = co_await file::open(path);
+      auto target = co_await socket_target::make();
+      auto taking = cove::spawn(receive<tcp_stream>, &target->far(), text.size());
+      const std::size_t sent = co_await copy(from, target->near());
+      CHECK(sent == text.size());
+      const std::string got = co_await taking;
+      CHECK(got == text);
+    });
+  }
+}
+
+}  // namespace
