@@ -30,10 +30,10 @@ constexpr int close_range_call = 436;
 constexpr std::array calls{
     entry{"io_uring_setup", SYS_io_uring_setup}, entry{"io_uring_enter", SYS_io_uring_enter},
     entry{"io_uring_register", SYS_io_uring_register}, entry{"epoll_pwait2", SYS_epoll_pwait2},
-    entry{"pwritev2", SYS_pwritev2}, entry{"splice", SYS_splice}, entry{"sendfile", SYS_sendfile},
+    entry{"pwritev2", SYS_pwritev2},
     // Of the ways to copy a file.
     entry{"copy_file_range", SYS_copy_file_range}, entry{"ftruncate", SYS_ftruncate},
-    entry{"ioctl", SYS_ioctl},
+    entry{"ioctl", SYS_ioctl}, entry{"sendfile", SYS_sendfile}, entry{"splice", SYS_splice},
     // Of processes.
     entry{"close_range", close_range_call}, entry{"pidfd_send_signal", pidfd_send_signal_call},
     entry{"waitid_by_pidfd", SYS_waitid}};
