@@ -1,6 +1,6 @@
 // The file rows with cove: what peers/files/files.h says, by tasks.
 //
-//     cove_files FOLDER [FILE]     prints `name value` lines in ns, the median of several repetitions
+//     cove_files FOLDER [FILE]  prints `name value` lines in ns, the median of several repetitions
 //
 // COVE_BACKEND chooses how: with io_uring the ring carries what memory does not have at once, with
 // any other backend the pool does.

@@ -1,7 +1,7 @@
 // Serves the files below a folder over HTTP/1.1: GET and HEAD, single ranges, index.html. The
 // kernel sends the files from its memory to the socket (sendfile); what has to come from the disk
-// is read by the pool or a ring, so no worker waits for a disk. Nothing outside of the folder can be
-// had, be it by ".." or by a symbolic link. Try it:
+// is read by the pool or a ring, so no worker waits for a disk. Nothing outside of the folder can
+// be had, be it by ".." or by a symbolic link. Try it:
 //
 //     build/release/examples/static_files --root docs --address 127.0.0.1:8080
 //     curl -i http://127.0.0.1:8080/testing.md

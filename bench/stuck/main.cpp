@@ -1,7 +1,8 @@
 // How late echoes and timers are while workers are stuck in user code, and while the pool is.
 //
 //     cove_stuck                      half a minute; a table for bench/README.md
-//     cove_stuck --way nobody|pooled|asleep|computing --backend NAME --workers N --tasks N --seconds S
+//     cove_stuck --way nobody|pooled|asleep|computing
+//                --backend NAME --workers N --tasks N --seconds S
 //
 // Tasks sleep in the kernel for half a second or compute for as long, again and again: as many as
 // there are workers, or --tasks. Meanwhile a thread with plain sockets asks other tasks for echoes,

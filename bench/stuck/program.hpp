@@ -1,5 +1,5 @@
-// A program whose tasks get stuck in user code, or whose pool does, and what the others of its tasks
-// notice of it.
+// A program whose tasks get stuck in user code, or whose pool does, and what its other tasks notice
+// of it.
 #pragma once
 
 #include "lateness.hpp"
