@@ -15,6 +15,7 @@ using cove::io::pipe_reader;
 using cove::io::pipe_writer;
 
 constexpr fifo_options resilient{true};
+constexpr std::array<const char*, 2> two_parts{"ab", "cd"};
 
 /// A FIFO in a folder of its own.
 class fifo {
@@ -106,7 +107,7 @@ TEST_CASE("P02 a resilient reader outlives its writers") {
       const auto fill = [&]() -> task<> { co_await reader.read_exact(buffer); };
       auto reading = cove::spawn(fill);
       co_await until_waiting("read_exact");
-      for (const char* part : {"ab", "cd"}) {
+      for (const char* part : two_parts) {
         pipe_writer writer = pipe_writer::open(at.path());
         co_await writer.write_all(bytes_of(part));
         co_await writer.close();
