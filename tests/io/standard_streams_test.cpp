@@ -3,6 +3,7 @@
 #include <cove/io/fd_watch.hpp>
 #include <cove/io/pipe.hpp>
 #include <cove/io/standard_streams.hpp>
+#include <cove/io/stream.hpp>
 
 #include <sys/stat.h>
 
@@ -23,6 +24,9 @@ using cove::io::pipe_reader;
 using cove::io::pipe_writer;
 using cove::io::standard_input;
 using cove::io::standard_output;
+
+static_assert(cove::io::readable_stream<input_stream> && cove::io::writable_stream<output_stream>);
+static_assert(cove::io::readable_stream<pipe_reader> && cove::io::writable_stream<pipe_writer>);
 
 /// Descriptor `number` of the process is `fd` for a while; for -1, closed. Takes `fd`.
 class in_place_of {
