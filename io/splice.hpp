@@ -22,8 +22,8 @@ std::int64_t splice_once(int from, int to, std::size_t size) noexcept;
 /// Source: sendfile(2).
 std::int64_t send_file_once(int file, std::int64_t offset, int to, std::size_t size) noexcept;
 
-/// Is the byte at `offset` in the system's memory, so that sending it waits for no disk? True if the
-/// file system does not say.
+/// Is the byte at `offset` in the system's memory, so that sending it waits for no disk? True if
+/// the file system does not say.
 /// Source: preadv2(2) with RWF_NOWAIT.
 bool is_cached(int file, std::int64_t offset) noexcept;
 

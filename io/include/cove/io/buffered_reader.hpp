@@ -50,8 +50,8 @@ inline void check_read(const char* verb, const transfer_outcome& read) {
 ///               was received is still there, and is what the next read begins with.
 /// Cancellation: safe: what was received of a piece stays buffered, and nothing of it was taken.
 /// Threads:      one task at a time.
-/// Lifetime:     views are valid until the next operation of the reader. A stream given by reference
-///               must outlive the reader.
+/// Lifetime:     views are valid until the next operation of the reader. A stream given by
+///               reference must outlive the reader.
 /// Units:        bytes.
 template <class S>
 class buffered_reader {

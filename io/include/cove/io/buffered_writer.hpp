@@ -51,8 +51,8 @@ class buffered_writer {
   using stream_type = std::remove_reference_t<S>;
 
  public:
-  /// Takes the stream over, or refers to it where `S` is a reference. `capacity`: how many bytes are
-  /// collected before they are written; none are held while nothing is collected.
+  /// Takes the stream over, or refers to it where `S` is a reference. `capacity`: how many bytes
+  /// are collected before they are written; no memory is held while nothing is collected.
   template <class From>
     requires std::is_constructible_v<S, From&&>
   explicit buffered_writer(From&& stream, std::size_t capacity = 16384)

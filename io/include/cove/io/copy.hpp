@@ -203,8 +203,8 @@ transfer<std::size_t> copy(buffered_reader<S>& from, To& to,
 }
 
 /// Copies a file to a stream: from its cursor on, which moves by what was written, or from
-/// `options.offset` on. To a socket or pipe the kernel sends it, as far as it has it in memory; what
-/// has to come from a disk is read first, so no worker waits for that.
+/// `options.offset` on. To a socket or pipe the kernel sends it, as far as it has it in memory;
+/// what has to come from a disk is read first, so no worker waits for that.
 ///
 ///     cove::io::copy_options part(length);
 ///     part.offset = first;

@@ -6,9 +6,6 @@
 
 namespace cove::io {
 
-struct duplex_ends;
-duplex_ends duplex(std::size_t capacity);
-
 namespace detail {
 
 /// One owner's hold of a memory_pipe, at one of its ends: it closes that when it goes.
@@ -69,8 +66,8 @@ class memory_close : public cove::detail::awaitable_base {
 
 /// One end of a duplex: a stream in memory, with the manners of a connection.
 ///
-/// Errors:       errc::closed once it was closed on this side; broken_pipe for writes when the other
-///               end is closed, or after shutdown_write(); errc::operation_in_progress while
+/// Errors:       errc::closed once it was closed on this side; broken_pipe for writes when the
+///               other end is closed, or after shutdown_write(); errc::operation_in_progress while
 ///               another task uses the same direction.
 /// Cancellation: safe. An operation ends with canceled or deadline_exceeded and tells what it had
 ///               moved; no byte is lost and none is seen twice.
@@ -126,7 +123,7 @@ class duplex_stream {
   detail::memory_close close() noexcept { return {in_, out_}; }
 
  private:
-  friend duplex_ends duplex(std::size_t capacity);
+  friend struct duplex_ends;
   duplex_stream(detail::memory_hold in, detail::memory_hold out) noexcept
       : in_(std::move(in)), out_(std::move(out)) {}
 
@@ -136,7 +133,9 @@ class duplex_stream {
 
 /// Both ends of a stream in memory.
 struct duplex_ends {
-  duplex_ends(duplex_stream a, duplex_stream b) noexcept : near(std::move(a)), far(std::move(b)) {}
+  /// Not for users: duplex() makes them.
+  explicit duplex_ends(std::size_t capacity);
+
   duplex_stream near;
   duplex_stream far;
 };

@@ -31,7 +31,8 @@ class transfer_report;
 /// A read or a write that is made of others: what a stream of one's own gives. `T` is std::size_t
 /// for what gives a count, void for what moves all of its bytes or fails.
 ///
-///     cove::task<cove::io::transfer_outcome> read_slowly(limited& self, std::span<std::byte> room) {
+///     cove::task<cove::io::transfer_outcome> read_slowly(limited& self, std::span<std::byte> room)
+///     {
 ///       co_await self.pace.acquire();
 ///       co_return co_await self.stream.read_some(room).as_result();
 ///     }
