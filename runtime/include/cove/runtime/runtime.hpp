@@ -97,7 +97,8 @@ std::string to_string(const runtime_stats& stats);
 ///
 /// Threads:  every function may be called by any thread but one that is a worker, unless it says
 ///           otherwise.
-/// Lifetime: destroying it is stop() without a limit; see there.
+/// Lifetime: destroying it is stop() without a limit; see there. A child made by fork() has none of
+///           its threads: it must neither use nor destroy it, and may make another one.
 class runtime {
  public:
   /// Errors: error if an option or environment variable makes no sense (it is named), or if the
