@@ -44,37 +44,44 @@ detail::ready_operation end_of(cove::detail::descriptor& which) noexcept {
   return op;
 }
 
-/// A child that was dropped while it ran. Whoever has this last sees to it that its status is
-/// taken.
+/// A child that was dropped. Whoever has this last sees to it that its status is taken.
 class dropped_child {
  public:
-  explicit dropped_child(child_ref who) noexcept : who_(std::move(who)) {}
+  explicit dropped_child(child_ref who) noexcept
+      : who_(std::move(who)), killed_(who_->kill_on_drop() && !who_->send(SIGKILL)) {}
   dropped_child(dropped_child&&) noexcept = default;
   ~dropped_child() {
-    exit_status unseen;
-    if (!who_ || who_->look(unseen) != child::state::running || !who_->kill_on_drop()) return;
+    if (!who_ || has_ended() || !killed_) return;
     who_->wait_here();
-    static_cast<void>(who_->look(unseen));
+    static_cast<void>(has_ended());
   }
 
-  child& operator*() const noexcept { return *who_.operator->(); }
+  bool has_ended() const noexcept {
+    exit_status unseen;
+    return who_->look(unseen) != child::state::running;
+  }
+  /// Its end is near. Not so where it has changed its user and may not be killed.
+  bool was_killed() const noexcept { return killed_; }
+  cove::detail::descriptor second_end() const noexcept { return who_->second_end(); }
 
  private:
   child_ref who_;
+  bool killed_;
 };
 
 /// The reaper; the rest is done by the argument's end. It has a descriptor of its own, for that of
 /// the child may belong to another runtime.
 task<> reap(dropped_child who) {
-  cove::detail::descriptor own = (*who).second_end();
+  cove::detail::descriptor own = who.second_end();
   detail::ready_operation ended = end_of(own);
   auto quietly = std::move(ended).as_result();
-  if ((*who).kill_on_drop()) {
-    auto to_the_end = shield(std::move(quietly));
-    static_cast<void>(co_await std::move(to_the_end));
-  } else {
+  if (!who.was_killed()) {
     static_cast<void>(co_await std::move(quietly));
+    co_return;
   }
+  const external_work outside;
+  auto to_the_end = shield(std::move(quietly));
+  static_cast<void>(co_await std::move(to_the_end));
 }
 
 task<exit_status> wait_for(child_ref who) {
@@ -99,7 +106,7 @@ std::string to_string(const exit_status& status) {
 
 task<process> process::spawn(command what) {
   detail::launch_plan plan = detail::plan_of(std::move(what));
-  auto starting = blocking(detail::launch, std::move(plan));
+  auto starting = blocking(pool_lane::file, detail::launch, std::move(plan));
   detail::launched made = co_await std::move(starting);
   co_return process(std::move(made));
 }
@@ -125,15 +132,13 @@ process::~process() { drop(); }
 
 void process::drop() noexcept {
   if (!child_) return;
-  if (child_->kill_on_drop()) kill();
-  exit_status unseen;
   dropped_child left(std::move(child_));
-  if ((*left).look(unseen) != child::state::running) return;
+  if (left.has_ended()) return;
   runtime* here = runtime::current();
   if (here == nullptr) return;
   try {
     static_cast<void>(here->spawn(reap, std::move(left)));
-  } catch (const std::exception&) {
+  } catch (...) {
     // There is no memory for a task: the argument has seen to it where it ended.
   }
 }

@@ -75,12 +75,8 @@ int open_pipe(const command& how, std::size_t number, prepared& into) {
 }
 
 int open_one(const command& how, stdio& what, std::size_t number, prepared& into) {
-  const auto own_number = static_cast<int>(number);
   switch (launch_access::kind_of(what)) {
-    case kind::inherit:
-      if (::fcntl(own_number, F_GETFD) < 0)
-        fail(how, errno, name_of(number), "this process has none to inherit");
-      return own_number;
+    case kind::inherit: return static_cast<int>(number);
     case kind::pipe: return into.keep(open_pipe(how, number, into));
     case kind::file:
     case kind::append: return into.keep(open_file(how, what, number));
@@ -94,6 +90,12 @@ int open_one(const command& how, stdio& what, std::size_t number, prepared& into
 }
 
 prepared prepare(command& how) {
+  // What this process has closed must not become something that is opened here.
+  int number = 0;
+  for (stdio* each : {&how.input, &how.output, &how.errors}) {
+    const bool is_closed = ::fcntl(number++, F_GETFD) < 0;
+    if (is_closed && launch_access::kind_of(*each) == kind::inherit) *each = stdio::null();
+  }
   prepared all;
   all.numbers.reserve(stream_names.size() + how.more_descriptors.size());
   for (stdio* each : {&how.input, &how.output, &how.errors})

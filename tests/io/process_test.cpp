@@ -1,6 +1,10 @@
 #include "support/process_test.hpp"
+#include "support/system_call_filter.hpp"
+
+#include <cove/runtime/virtual_time.hpp>
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 // How children begin and end. What they read and write stands in process_streams_test.cpp.
 
@@ -432,6 +436,54 @@ TEST_CASE("R07 a process may be waited for in one runtime at a time, and dropped
         std::move(child));
     CHECK(far.stop(patience));
   }
+  CHECK_FALSE(has_children());
+}
+
+TEST_CASE("R07 one that may not be killed is let go on, and holds nobody up") {
+  // In a child, because a filter is for ever; forked while there is no other thread.
+  const pid_t tester = ::fork();
+  if (tester == 0) {
+    constexpr int pidfd_send_signal_call = 424;
+    static_cast<void>(deny({pidfd_send_signal_call, EPERM}));
+    static_cast<void>(deny({SYS_kill, EPERM}));
+    cove::io::pipe_writer in;
+    bool stopped = false;
+    {
+      cove::runtime own(net_options());
+      own.block_on([&in]() -> task<> {
+        process child = co_await process::spawn(waiting_child());
+        in = std::move(child.in());
+      });
+      stopped = own.stop(patience);
+    }
+    in = {};
+    int status = -1;
+    ::waitpid(-1, &status, 0);
+    ::_exit(stopped && status == 0 ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(tester, &status, 0) == tester);
+  CHECK(status == 0);
+}
+
+TEST_CASE("R07 a child works under virtual time, which stands while somebody waits for it") {
+  cove::test::run([]() -> task<> {
+    const auto before = cove::clock::now();
+    const process_output all =
+        co_await process::output(shell("read line; echo $line"), most, "hello\n");
+    CHECK(all.out == "hello\n");
+    {
+      const process dropped = co_await process::spawn(waiting_child());
+    }
+    process child = co_await process::spawn(waiting_child());
+    child.signal(SIGTERM);
+    const exit_status ended = co_await child.wait();
+    CHECK(ended.signal == SIGTERM);
+    CHECK(cove::clock::now() == before);
+    {
+      const process last = co_await process::spawn(waiting_child());
+    }
+  });
   CHECK_FALSE(has_children());
 }
 

@@ -25,7 +25,7 @@ class stdio {
  public:
   /// /dev/null: nothing to read, and what is written is gone.
   static stdio null() noexcept { return stdio(kind::null); }
-  /// What this process has at the same number.
+  /// What this process has at the same number; null() where that is closed.
   static stdio inherit() noexcept { return stdio(kind::inherit); }
   /// A new pipe, of which the process object has the other end. For input, output and errors only.
   static stdio pipe() noexcept { return stdio(kind::pipe); }
@@ -117,7 +117,8 @@ struct command {
   std::optional<unsigned> group;  ///< Runs as this gid. With either one, without further groups.
   /// In a session of its own (setsid): the terminal's Ctrl-C and its end do not reach it.
   bool own_session = false;
-  /// A child whose process object goes is killed (SIGKILL), if it has not ended.
+  /// A child whose process object goes is killed (SIGKILL), if it has not ended; what that one has
+  /// started is not.
   bool kill_on_drop = true;
 
   stdio input = stdio::null();

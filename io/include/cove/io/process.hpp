@@ -75,6 +75,8 @@ struct process_output {
 /// alone then, and is a zombie from its end to the end of this process. Outside of tasks the
 /// destructor itself waits for a child that it has killed.
 ///
+/// Under virtual time (cove::test::run) time stands while a child is waited for.
+///
 /// Other children of this process are never waited for, and SIGCHLD stays what it is. If it is
 /// ignored, or somebody waits for all children (`waitpid(-1, ...)`), statuses are lost to wait().
 ///
