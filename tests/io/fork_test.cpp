@@ -53,9 +53,8 @@ TEST_CASE("R10 a forked child that closes all that it got disturbs nothing of it
   run_children([]() -> task<> {
     linked link = co_await make_link();
     process child = co_await process::spawn(waiting_child());
-    auto waits = cove::spawn([](process* which) -> task<exit_status> {
-      co_return co_await which->wait();
-    }, &child);
+    auto waits = cove::spawn(
+        [](process* which) -> task<exit_status> { co_return co_await which->wait(); }, &child);
     co_await until_waiting("process");
     const int outcome = outcome_in_child([] {
       for (int fd = 3; fd < 1024; ++fd) ::close(fd);

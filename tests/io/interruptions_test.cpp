@@ -1,6 +1,8 @@
 #include "support/interruptions.hpp"
 #include "support/process_test.hpp"
 
+#include <cove/io/file.hpp>
+#include <cove/io/fs.hpp>
 #include <cove/io/signal_set.hpp>
 
 // Every operation of io and net while all threads are interrupted without SA_RESTART. An EINTR that
@@ -80,9 +82,9 @@ task<> call_what_blocks() {
   for (int round = 0; goes_on(round); ++round) {
     int ends[2];
     REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    auto reading = cove::spawn([](int fd) -> task<std::string> {
-      co_return co_await cove::blocking(read_waiting, fd);
-    }, ends[0]);
+    auto reading = cove::spawn(
+        [](int fd) -> task<std::string> { co_return co_await cove::blocking(read_waiting, fd); },
+        ends[0]);
     co_await cove::this_task::sleep_for(500us);
     REQUIRE(::write(ends[1], "late", 4) == 4);
     const std::string got = co_await reading;
@@ -97,6 +99,24 @@ task<> use_timers() {
     const auto before = cove::clock::now();
     co_await cove::this_task::sleep_for(300us);
     CHECK(cove::clock::now() - before >= 300us);
+  }
+}
+
+task<> use_files(std::string path) {
+  const std::string sent = pattern(100'000);
+  const auto options = cove::io::open_options{}.read().write().create().truncate();
+  for (int round = 0; goes_on(round); ++round) {
+    cove::io::file file = co_await cove::io::file::open(path, options);
+    co_await file.write_all_at(bytes_of(sent), 0);
+    std::string back(sent.size(), '\0');
+    co_await file.read_exact_at(std::as_writable_bytes(std::span(back)), 0);
+    CHECK(back == sent);
+    co_await file.sync_data();
+    const std::error_code closed = co_await file.close();
+    CHECK_FALSE(closed);
+    const cove::io::file_status found = co_await cove::io::fs::stat(path);
+    CHECK(found.size == sent.size());
+    co_await cove::io::fs::remove(path);
   }
 }
 
@@ -146,9 +166,13 @@ TEST_CASE("G07 sockets see nothing of interrupted calls") {
 }
 
 TEST_CASE("G07 pipes, timers and calls on the pool see nothing of interrupted calls") {
-  run_interrupted([]() -> task<> {
-    co_await cove::when_all(use_pipes(), use_timers(), call_what_blocks());
-  });
+  run_interrupted(
+      []() -> task<> { co_await cove::when_all(use_pipes(), use_timers(), call_what_blocks()); });
+}
+
+TEST_CASE("G07 files see nothing of interrupted calls") {
+  const temporary_folder folder;
+  run_interrupted([&folder]() -> task<> { co_await use_files(folder.at("file")); });
 }
 
 TEST_CASE("G07 children and their pipes see nothing of interrupted calls") {
