@@ -4,7 +4,7 @@
 
 #include <array>
 #include <mutex>
-#include <vector>
+#include <unordered_map>
 
 // What a watch is made of: private contract of this room, a file a platform.
 //
@@ -39,12 +39,9 @@ class watch_state {
   cove::detail::atomic<bool> waits{false};  ///< Set by the task that waits, for as long as it does.
 
  private:
-  struct watched {
-    int number;
-    std::string path;
-  };
   struct record;
 
+  std::error_code note(int found, const std::string& path) noexcept;
   bool peek(record& into) const noexcept;
   bool look_for_more() noexcept;
   bool translate(const record& from, fs::change& into);
@@ -55,7 +52,7 @@ class watch_state {
   std::size_t end_ = 0;
 
   std::mutex lock_;
-  std::vector<watched> watched_;  ///< Under lock_.
+  std::unordered_map<int, std::string> watched_;  ///< Paths by their numbers; under lock_.
 };
 
 /// What can be done about an error of add(), for people; empty if there is nothing to say.

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <new>
 
@@ -32,8 +33,9 @@ int open_source() {
 /// The number of what `path` is, or -errno. Finding it may wait; what happens under the descriptor
 /// and the lock does not.
 int watch_found(int source, int found, const char* path) noexcept {
-  const std::string by_number = "/proc/self/fd/" + std::to_string(found);  // Short: no allocation.
-  const int number = ::inotify_add_watch(source, by_number.c_str(), told_of);
+  std::array<char, 32> by_number{};
+  std::snprintf(by_number.data(), by_number.size(), "/proc/self/fd/%d", found);
+  const int number = ::inotify_add_watch(source, by_number.data(), told_of);
   if (number >= 0) return number;
   // Without /proc the path is found once more.
   if (errno == ENOENT || errno == ENOTDIR)
@@ -68,32 +70,34 @@ std::error_code watch_state::add(const std::string& path) noexcept {
   if (path.find('\0') != std::string::npos) return system_error_code(EINVAL);
   const int found = uninterrupted([&] { return ::open(path.c_str(), O_PATH | O_CLOEXEC); });
   if (found < 0) return last_error();
-  std::error_code why;
-  try {
-    const std::lock_guard guard(lock_);
-    watched_.reserve(watched_.size() + 1);
-    watched entry{-1, path};
-    const cove::detail::descriptor_hold held(source);
-    entry.number = held ? watch_found(held.fd(), found, path.c_str()) : 0;
-    if (!held)
-      why = make_error_code(errc::closed);
-    else if (entry.number < 0)
-      why = system_error_code(-entry.number);
-    else if (std::ranges::find(watched_, entry.number, &watched::number) == watched_.end())
-      watched_.push_back(std::move(entry));
-  } catch (const std::bad_alloc&) {
-    why = system_error_code(ENOMEM);
-  }
+  const std::error_code why = note(found, path);
   ::close(found);
   return why;
 }
 
+/// Watches an open file, and enters it into the table.
+std::error_code watch_state::note(int found, const std::string& path) noexcept {
+  const std::lock_guard guard(lock_);
+  const cove::detail::descriptor_hold held(source);
+  if (!held) return make_error_code(errc::closed);
+  const int number = watch_found(held.fd(), found, path.c_str());
+  if (number < 0) return system_error_code(-number);
+  try {
+    watched_.try_emplace(number, path);
+  } catch (const std::bad_alloc&) {
+    ::inotify_rm_watch(held.fd(), number);
+    return system_error_code(ENOMEM);
+  }
+  return {};
+}
+
 bool watch_state::remove(std::string_view path) noexcept {
   const std::lock_guard guard(lock_);
-  const auto found = std::ranges::find(watched_, path, &watched::path);
+  const auto is_it = [path](const auto& entry) { return entry.second == path; };
+  const auto found = std::ranges::find_if(watched_, is_it);
   if (found == watched_.end()) return false;
   const cove::detail::descriptor_hold held(source);
-  if (held) ::inotify_rm_watch(held.fd(), found->number);
+  if (held) ::inotify_rm_watch(held.fd(), found->first);
   watched_.erase(found);
   return true;
 }
@@ -157,16 +161,16 @@ bool watch_state::translate(const record& from, fs::change& into) {
   into = {};
   if (from.is(IN_Q_OVERFLOW)) return true;
   const std::lock_guard guard(lock_);
-  const auto found = std::ranges::find(watched_, from.number, &watched::number);
+  const auto found = watched_.find(from.number);
   // It was removed meanwhile, or was said to be gone.
   if (found == watched_.end()) return false;
   into.kind = kind_of(from.mask);
   into.is_directory = from.is(IN_ISDIR);
-  into.watched = found->path;
+  into.watched = found->second;
   into.name = from.name;
   if (into.kind == fs::change_kind::gone) {
     const cove::detail::descriptor_hold held(source);
-    if (held && from.is(IN_MOVE_SELF)) ::inotify_rm_watch(held.fd(), found->number);
+    if (held && from.is(IN_MOVE_SELF)) ::inotify_rm_watch(held.fd(), found->first);
     watched_.erase(found);
   }
   return true;
