@@ -31,6 +31,10 @@ enum class copy_way : unsigned char { by_size, plain, kernel };
 
 // Splicing takes a pipe of two descriptors and two system calls a turn where the plain way takes a
 // receive and a send, so it begins when a source has filled so many buffers one after the other.
+// CPU time of the copying process on loopback, splice against plain, medians of interleaved runs on
+// two busy cores (2026-11): 0.9 to 1.0 for 16 KiB in all, 0.7 for 64 KiB, 0.55 to 0.8 from 256 KiB
+// to 128 MiB; elapsed time 0.6 to 1.3, without a trend. sendfile against reading and sending: 0.93
+// for 16 KiB, 0.65 for 64 KiB, 0.25 to 0.36 from 256 KiB to 64 MiB, so it begins at once.
 inline constexpr unsigned full_buffers_before_splice = 4;
 
 struct copy_access {
