@@ -29,7 +29,7 @@ struct plan {
 };
 
 /// One gzip member. Runs on a thread of the pool.
-bytes compress(bytes piece, int level) {
+bytes make_member(bytes piece, int level) {
   z_stream stream{};
   constexpr int gzip_header = 16;
   if (deflateInit2(&stream, level, Z_DEFLATED, MAX_WBITS + gzip_header, 8, Z_DEFAULT_STRATEGY) !=
@@ -48,7 +48,7 @@ bytes compress(bytes piece, int level) {
 }
 
 cove::task<bytes> compress_on_pool(bytes piece, int level) {
-  co_return co_await cove::blocking(cove::pool_lane::user, compress, std::move(piece), level);
+  co_return co_await cove::blocking(cove::pool_lane::user, make_member, std::move(piece), level);
 }
 
 /// The next piece; empty at the end of the file.
