@@ -76,10 +76,25 @@ cove::task<> copy_file(const plan& what) {
   std::rethrow_exception(failure);
 }
 
+/// Ends with success either way, as the first success is what race() waits for.
+cove::task<int> copy_or_complain(const plan& what) {
+  std::string why;
+  try {
+    co_await copy_file(what);
+  } catch (const cove::canceled&) {
+    throw;
+  } catch (const std::system_error& failure) {
+    why = failure.what();
+  }
+  if (why.empty()) co_return 0;
+  std::fprintf(stderr, "file_copy: %s\n", why.c_str());
+  co_return 1;
+}
+
 cove::task<int> run(plan what) {
   cove::io::signal_set signals(SIGINT, SIGTERM);
-  const auto first = co_await cove::race(copy_file(what), signals.wait());
-  if (first.index == 0) co_return 0;
+  const auto first = co_await cove::race(copy_or_complain(what), signals.wait());
+  if (first.index == 0) co_return std::get<0>(first.results).value();
   std::fprintf(stderr, "file_copy: stopped; \"%s\" was removed\n", what.to.c_str());
   co_return 128 + std::get<1>(first.results).value();
 }

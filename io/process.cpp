@@ -2,6 +2,7 @@
 
 #include "process_child.hpp"
 #include "process_launch.hpp"
+#include "signal_name.hpp"
 
 #include <cove/io/detail/transfer.hpp>
 #include <cove/runtime/blocking.hpp>
@@ -101,7 +102,8 @@ task<exit_status> wait_for(child_ref who) {
 
 std::string to_string(const exit_status& status) {
   if (status.signal == 0) return "exit code " + std::to_string(status.code);
-  return "signal " + std::to_string(status.signal) + (status.core_dumped ? ", core dumped" : "");
+  return "signal " + detail::signal_text(status.signal) +
+         (status.core_dumped ? ", core dumped" : "");
 }
 
 task<process> process::spawn(command what) {

@@ -12,18 +12,15 @@
 namespace cove::io::detail {
 namespace {
 
-// Neither call has a flag that keeps SIGPIPE away.
+// Neither call has a flag that keeps SIGPIPE away. One that is cut short may have raised it, too.
 template <class Call>
-std::int64_t quietly(Call call) noexcept {
+std::int64_t quietly(std::size_t size, Call call) noexcept {
   cove::detail::sigpipe_guard guard;
   for (;;) {
     const ssize_t moved = call();
-    if (moved >= 0) return moved;
-    if (errno == EPIPE) {
-      guard.broke();
-      return -EPIPE;
-    }
-    if (errno != EINTR) return -errno;
+    if (moved < 0 && errno == EINTR) continue;
+    if (moved < 0 ? errno == EPIPE : static_cast<std::size_t>(moved) < size) guard.broke();
+    return moved < 0 ? -errno : moved;
   }
 }
 
@@ -48,14 +45,14 @@ bool cannot_splice(int error) noexcept {
 }
 
 std::int64_t splice_once(int from, int to, std::size_t size) noexcept {
-  return quietly([&] {
+  return quietly(size, [&] {
     return ::splice(from, nullptr, to, nullptr, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   });
 }
 
 std::int64_t send_file_once(int file, std::int64_t offset, int to, std::size_t size) noexcept {
   off_t at = offset;
-  return quietly([&] { return ::sendfile(to, file, &at, size); });
+  return quietly(size, [&] { return ::sendfile(to, file, &at, size); });
 }
 
 bool is_cached(int file, std::int64_t offset) noexcept {

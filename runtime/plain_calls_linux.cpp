@@ -53,9 +53,11 @@ sigset_t only_sigpipe() noexcept {
 bool is_refusal(int error) noexcept { return error == EOPNOTSUPP || error == ENOSYS; }
 
 ssize_t write_guarded(int fd, const iovec* parts, int count) noexcept {
+  std::size_t size = 0;
+  for (int i = 0; i < count; ++i) size += parts[i].iov_len;
   sigpipe_guard guard;
   const ssize_t n = ::syscall(SYS_writev, fd, parts, count);
-  if (n < 0 && errno == EPIPE) guard.broke();
+  if (n < 0 ? errno == EPIPE : static_cast<std::size_t>(n) < size) guard.broke();
   return n;
 }
 

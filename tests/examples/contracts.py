@@ -19,10 +19,11 @@ class CommandLine:
     """What every example with options owes its user."""
 
     program, own_options = None, ()
+    needed = ()  # Arguments without which it would ask for these first.
 
     def complaint(self, *arguments):
         """The one line in which the program says why it does not start."""
-        code, output, errors = run(example(self.program), *arguments)
+        code, output, errors = run(example(self.program), *arguments, *self.needed)
         self.assertNotEqual(code, 0, f'{arguments}: {output}')
         self.assertGreater(code, 0, f'{arguments}: ended by a signal')
         self.assertEqual(output, '')

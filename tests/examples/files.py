@@ -40,6 +40,7 @@ class InFolder(CommandLine):
 
 class TestFileCopy(InFolder, unittest.TestCase):
     program, own_options = 'file_copy', ('--piece', '--force', '--sync')
+    needed = ('from', 'to')
 
     def copy(self, *arguments):
         return run(example('file_copy'), *arguments)
@@ -87,6 +88,7 @@ class TestFileCopy(InFolder, unittest.TestCase):
 
 class TestGzipPool(InFolder, unittest.TestCase):
     program, own_options = 'gzip_pool', ('--threads', '--piece', '--level', '--force')
+    needed = ('file',)
 
     def test_gunzip_gives_back_what_was_packed(self):
         contents = {'empty': b'', 'text': b'all work and no play\n' * 50_000,
@@ -117,6 +119,7 @@ class TestGzipPool(InFolder, unittest.TestCase):
 
 class TestRunMany(CommandLine, unittest.TestCase):
     program, own_options = 'run_many', ('--jobs', '--most', '--limit')
+    needed = ('true',)
 
     def test_outputs_are_whole_and_failures_are_told(self):
         code, output, errors = run(

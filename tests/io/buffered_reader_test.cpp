@@ -130,7 +130,7 @@ TEST_CASE("S23 an exact or delimited read of a stream that ends is an unexpected
 TEST_CASE("S11 what was peeked at is read later, and fill adds to it") {
   run_in(plain_options(1), []() -> task<> {
     auto [near, far] = duplex(4);
-    auto sending = cove::spawn(send, &far, "abcdefgh", 4);
+    auto sending = cove::spawn(send, &far, "abcdefgh", std::size_t{4});
     buffered_reader reader(near);
     const auto seen = co_await reader.peek(3);
     CHECK(text_of(seen) == "abcd");

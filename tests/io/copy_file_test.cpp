@@ -4,6 +4,7 @@
 
 #include <cove/io/read_to_end.hpp>
 
+#include <array>
 #include <thread>
 
 namespace {
@@ -50,6 +51,28 @@ TEST_CASE("S21 a file is sent whole, in part and from an offset, and its cursor 
       CHECK(last.n == 5);
       const std::string got = co_await taking;
       CHECK(got == text.substr(100'000, 200'000) + text + text.substr(10, 5));
+    }
+  });
+}
+
+TEST_CASE("S21 a peer that resets in the middle of a file is an error, and no signal") {
+  run_test([]() -> task<> {
+    const temporary_folder folder;
+    const std::string path = folder.file("data", pattern(3'000'000));
+    for (const copy_way way : ways) {
+      for (int round = 0; round < 50; ++round) {
+        file from = co_await file::open(path);
+        auto target = co_await socket_target::make();
+        target->near().set_send_buffer(64 * 1024);  // All of it would fit in, else.
+        auto sending = cove::spawn(send_by, way, &from, &target->near(), copy_options());
+        std::array<std::byte, 1000> some{};
+        const std::size_t n = co_await target->far().read_some(some);
+        CHECK(n != 0);
+        target->far().abort();
+        const cove::io_result ended = co_await sending;
+        CHECK(
+            (ended.error == std::errc::broken_pipe || ended.error == std::errc::connection_reset));
+      }
     }
   });
 }

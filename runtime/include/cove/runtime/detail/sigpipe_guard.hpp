@@ -15,7 +15,8 @@ class sigpipe_guard {
   sigpipe_guard& operator=(const sigpipe_guard&) = delete;
   ~sigpipe_guard();
 
-  /// A call has given EPIPE: only then there is a signal to be taken away.
+  /// A call has given EPIPE, or fewer bytes than it was given: only then there may be a signal to
+  /// be taken away. One that breaks after some bytes gives their number, and the signal besides.
   void broke() noexcept { broke_ = true; }
 
  private:
