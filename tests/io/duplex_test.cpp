@@ -207,23 +207,29 @@ struct duplex_fixture {
 };
 
 struct duplex_read : duplex_fixture {
-  std::size_t sent = 0;
+  static constexpr std::string_view all = "firstend";
+  int given = 0;
+  cove::semaphore wanted{0};
+  cove::join_handle<> writer = cove::spawn(write_parts, this);
+
   task<> wait() {
-    const auto room = std::span(buffer).first(8 - got.size());
+    const auto room = std::span(buffer).first(all.size() - got.size());
     const cove::io_result moved = co_await ends.far.read_exact(room).as_result();
     got += text_of(room.first(moved.n));
     pass_on(moved.error);
   }
-  bool give() {
-    constexpr std::string_view all = "firstend";
-    auto once = ends.near.write_all(bytes_of(all.substr(sent, 4)));
-    // Nobody else can run: there is room.
-    static_cast<void>(cove::spawn(pass, std::move(once)));
-    sent += 4;
-    return sent < all.size();
+  static task<> write_parts(duplex_read* self) {
+    for (std::size_t sent = 0; sent < all.size(); sent += 4) {
+      co_await take(&self->wanted);
+      co_await self->ends.near.write_all(bytes_of(all.substr(sent, 4)));
+    }
   }
-  static task<> pass(cove::io::detail::memory_transfer<void> op) { co_await std::move(op); }
-  bool settled() const { return got == "firstend"; }
+  bool give() {
+    wanted.release();
+    return ++given < 2;
+  }
+  task<> finish() { co_await writer; }
+  bool settled() const { return got == all; }
 };
 
 struct duplex_write : duplex_fixture {
