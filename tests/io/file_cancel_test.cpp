@@ -359,6 +359,8 @@ TEST_CASE("F12 a close waits for a thread although its task was asked to end") {
   });
 }
 
+constexpr std::array some_turns{0, 1, 3, 10, 100};
+
 TEST_CASE("F12 a long write stops after a part and says how much it was") {
   const same_descriptors around;
   const scratch_file made;
@@ -368,7 +370,7 @@ TEST_CASE("F12 a long write stops after a part and says how much it was") {
       const auto write = [](file* to, const std::string* what) -> task<cove::io_result> {
         co_return co_await to->write_all_at(bytes_of(*what), 0).as_result();
       };
-      for (int turns : {0, 1, 3, 10, 100}) {
+      for (int turns : some_turns) {
         file f = co_await file::open(in->path(), open_options{}.write().truncate());
         auto writing = cove::spawn(write, &f, &text);
         for (; turns != 0; --turns) co_await cove::this_task::yield();
