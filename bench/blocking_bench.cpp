@@ -20,6 +20,7 @@ cove::task<> hop(benchmark::State* state) {
   const auto callers = static_cast<int>(state->range(1));
   for (auto _ : *state) {
     std::vector<cove::join_handle<>> all;
+    all.reserve(static_cast<std::size_t>(callers));
     for (int i = 0; i < callers; ++i) all.push_back(cove::spawn(call_often, calls / callers));
     for (auto& each : all) co_await each;
   }
