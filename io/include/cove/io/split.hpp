@@ -166,7 +166,7 @@ template <class S>
   requires(!std::is_lvalue_reference_v<S>)
 stream_halves<S> split(S&& stream) {
   detail::must_be_byte_stream<S>();
-  auto whole = detail::shared_stream<S>::made(std::move(stream));
+  auto whole = detail::shared_stream<S>::made(std::forward<S>(stream));
   auto other = whole.share();
   return {read_half<S>(std::move(whole)), write_half<S>(std::move(other))};
 }
