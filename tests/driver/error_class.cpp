@@ -57,6 +57,7 @@ const named_code names[] = {
     {std::errc::bad_file_descriptor, "badfd"},
     {std::errc::not_a_socket, "notsock"},
     {std::errc::no_such_device, "nodev"},
+    {std::errc::no_such_device_or_address, "nodev"},
     {std::errc::no_child_process, "nochild"},
     {std::errc::no_such_process, "done"},
 };

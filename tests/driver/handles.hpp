@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cove/io.hpp>
 #include <cove/net.hpp>
 
 #include "request.hpp"
@@ -14,29 +15,51 @@
 
 namespace cove::driver {
 
-struct listener {
-  explicit listener(net::tcp_listener made) noexcept : socket(std::move(made)) {}
-  net::tcp_listener socket;
+/// A stream or a file, and the buffer through which it is read from its first `read_until` on: what
+/// was received behind a delimiter is there.
+template <class S>
+struct with_reader : S {
+  explicit with_reader(S made) noexcept : S(std::move(made)) {}
+  std::optional<io::buffered_reader<S&>> reader;
+};
+
+using stream = with_reader<net::tcp_stream>;
+using pipe_source = with_reader<io::pipe_reader>;
+using pipe_sink = io::pipe_writer;
+using open_file = with_reader<io::file>;
+
+struct listener : net::tcp_listener {
+  explicit listener(net::tcp_listener made) noexcept : tcp_listener(std::move(made)) {}
   std::atomic<int> serving{0};  ///< Accept loops that refer to it until it is closed.
+};
+
+/// A terminal that was inherited. The library reads and writes no terminal but its standard
+/// streams; it waits for one, and sets it. The number stays the process's.
+struct terminal : io::fd_watch {
+  explicit terminal(int fd) : fd_watch(fd) {}
+  std::optional<io::raw_terminal> raw;
 };
 
 class counted_timer;
 
-using stream_ptr = std::shared_ptr<net::tcp_stream>;
+using stream_ptr = std::shared_ptr<stream>;
 using listener_ptr = std::shared_ptr<listener>;
 using timer_ptr = std::shared_ptr<counted_timer>;
 
 /// The objects of the client, by the names that it chose. An operation on a socket holds its object
 /// only until it has started, as the library allows (see begun.hpp): whoever lets go last destroys
-/// it, so `drop` is a real destructor under operations that wait. Locks and channels must outlive
-/// those who wait for them, so these hold them to their end.
+/// it, so `drop` is a real destructor under operations that wait. Locks, channels, subscriptions to
+/// signals and the like must outlive those who wait for them, so these hold them to their end.
 ///
 /// Threads: any.
 class handle_table {
  public:
-  using object = std::variant<stream_ptr, listener_ptr, timer_ptr, std::shared_ptr<lockable>,
-                              std::shared_ptr<semaphore>, std::shared_ptr<number_channel>,
-                              std::shared_ptr<event>>;
+  using object = std::variant<
+      stream_ptr, listener_ptr, std::shared_ptr<pipe_source>, std::shared_ptr<pipe_sink>,
+      std::shared_ptr<open_file>, std::shared_ptr<io::fd_watch>, std::shared_ptr<terminal>,
+      std::shared_ptr<io::process>, std::shared_ptr<io::signal_set>, std::shared_ptr<io::fs::watch>,
+      timer_ptr, std::shared_ptr<lockable>, std::shared_ptr<semaphore>,
+      std::shared_ptr<number_channel>, std::shared_ptr<event>>;
 
   /// A table inside of another sees the outer one's names, and keeps its own to itself.
   explicit handle_table(handle_table* outer = nullptr) : outer_(outer) {}

@@ -45,11 +45,13 @@ std::optional<int> read_command_line(int argc, char** argv, command_line& chosen
   app.add_option("--workers", chosen.options.workers, "worker threads")
       ->envname("COVE_WORKERS")
       ->check(CLI::Range(1, 1024));
-  app.add_option("--pool", chosen.options.pool.user.threads_max, "limit of users' blocking threads")
+  app.add_option("--pool", chosen.options.pool.user.threads_max,
+                 "limit of the threads for blocking calls, and of those for files")
       ->check(CLI::Range(1, 1024));
   app.add_flag("--verbose", chosen.verbose, "every request to standard error");
   try {
     app.parse(argc, argv);
+    chosen.options.pool.file.threads_max = chosen.options.pool.user.threads_max;
     return std::nullopt;
   } catch (const CLI::ParseError& why) {
     // Help is no line of the protocol.

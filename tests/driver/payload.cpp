@@ -84,14 +84,14 @@ bytes pattern(std::uint64_t seed, std::uint64_t offset, std::size_t count) {
   return data;
 }
 
-bytes payload_of(const request& asked) {
+bytes payload_of(const request& asked, std::string_view offset) {
   if (asked.has("count") + asked.has("hex") + asked.has("text") != 1)
     throw refusal::bad_request("a payload is one of \"count\", \"hex\" and \"text\"");
   if (asked.has("count"))
     return pattern(static_cast<std::uint64_t>(asked.number_or("seed", 1, INT64_MIN)),
-                   static_cast<std::uint64_t>(asked.number_or("off", 0)),
+                   static_cast<std::uint64_t>(asked.number_or(offset, 0)),
                    static_cast<std::size_t>(asked.number("count")));
-  for (const char* with_count : {"seed", "off"})
+  for (const std::string_view with_count : {std::string_view("seed"), offset})
     if (asked.has(with_count))
       throw refusal::bad_request("\"" + std::string(with_count) + "\" belongs to \"count\"");
   if (asked.has("hex")) return from_hex(asked.text("hex"), "hex");

@@ -24,8 +24,9 @@ bytes from_hex(std::string_view digits, std::string_view name);
 /// The bytes `offset` to `offset + count - 1` of the endless pattern that `seed` makes.
 bytes pattern(std::uint64_t seed, std::uint64_t offset, std::size_t count);
 
-/// What a request wants to send: `count` with `seed` and `off`, or `hex`, or `text`.
-bytes payload_of(const request& asked);
+/// What a request wants to send: `count` with `seed` and `off`, or `hex`, or `text`. `offset`: how
+/// this verb calls `off`.
+bytes payload_of(const request& asked, std::string_view offset = "off");
 
 /// Where a request receives: `size` bytes and a guard behind them, filled beforehand so that one
 /// can see later who wrote where he should not have.

@@ -15,6 +15,7 @@ struct storm_kind {
 };
 std::span<const storm_kind> task_storms();
 std::span<const storm_kind> network_storms();
+std::span<const storm_kind> churn_storms();
 std::span<const storm_kind> sync_storms();
 
 inline std::size_t lanes_of(const request& asked, std::string_view name) {
@@ -33,6 +34,25 @@ task<> in_lanes(std::size_t count, Lane lane, Arguments... arguments) {
   };
   co_await with_scope(body);
 }
+
+/// The rounds that are left, for lanes that share them.
+class countdown {
+ public:
+  explicit countdown(std::uint64_t count) noexcept : left_(count) {}
+  bool next() noexcept {
+    std::uint64_t left = left_;
+    while (left != 0 && !left_.compare_exchange_weak(left, left - 1)) {
+    }
+    return left != 0;
+  }
+
+ private:
+  std::atomic<std::uint64_t> left_;
+};
+
+/// Two ends of a connection, both ours.
+using ends = std::pair<net::tcp_stream, net::tcp_stream>;
+task<ends> make_ends();
 
 /// Plain OS threads beside the tasks of a storm. A storm that is cancelled asks them to stop and
 /// waits for them where its frame goes, since they use what is in it.

@@ -14,29 +14,6 @@ namespace {
 using net::tcp_listener;
 using net::tcp_stream;
 using std::chrono::microseconds;
-using ends = std::pair<tcp_stream, tcp_stream>;
-
-task<ends> make_ends() {
-  tcp_listener listener = tcp_listener::bind("127.0.0.1:0");
-  tcp_stream one = co_await tcp_stream::connect(listener.local_address());
-  tcp_stream other = co_await listener.accept();
-  co_return ends(std::move(one), std::move(other));
-}
-
-/// The rounds that are left, for lanes that share them.
-class countdown {
- public:
-  explicit countdown(std::uint64_t count) noexcept : left_(count) {}
-  bool next() noexcept {
-    std::uint64_t left = left_;
-    while (left != 0 && !left_.compare_exchange_weak(left, left - 1)) {
-    }
-    return left != 0;
-  }
-
- private:
-  std::atomic<std::uint64_t> left_;
-};
 
 /// A byte from one end to the other.
 task<bool> send_byte(tcp_stream& from, tcp_stream& to, std::byte value) {
@@ -202,9 +179,9 @@ task<> run_deadline_storm(call& c, std::shared_ptr<tcp_stream> stream, std::uint
 }
 
 task<> prepare_deadline_storm(call& c) {
-  std::shared_ptr<tcp_stream> stream;
-  if (c.asked.has("h")) stream = c.handles.find<tcp_stream>(c.asked.text("h"));
-  return run_deadline_storm(c, std::move(stream), rounds_of(c.asked));
+  std::shared_ptr<tcp_stream> own;
+  if (c.asked.has("h")) own = c.handles.find<stream>(c.asked.text("h"));
+  return run_deadline_storm(c, std::move(own), rounds_of(c.asked));
 }
 
 // ----- pingpong: do busy pairs leave the others their turn? -----
@@ -257,79 +234,21 @@ task<> prepare_pingpong(call& c) {
                       lanes_of(c.asked, "bystanders"));
 }
 
-// ----- churn: opens and closes as fast as it can -----
-
-struct churn {
-  explicit churn(std::uint64_t count, clock::time_point when) noexcept : left(count), end(when) {}
-
-  countdown left;
-  const clock::time_point end;
-  bool tcp = false;
-  bool accept = false;
-  std::atomic<std::uint64_t> rounds{0};
-  std::atomic<std::uint64_t> opened{0};
-  std::atomic<std::uint64_t> closed{0};
-};
-
-template <class Socket>
-task<> close_and_count(Socket& socket, churn& all) {
-  const std::error_code said = co_await socket.close();
-  if (!said) ++all.closed;
-}
-
-task<> churn_lane(churn* all) {
-  while (clock::now() < all->end && all->left.next()) {
-    if (all->tcp) {
-      ends both = co_await make_ends();
-      all->opened += 2;
-      co_await close_and_count(both.first, *all);
-      co_await close_and_count(both.second, *all);
-    }
-    if (all->accept) {
-      tcp_listener listener = tcp_listener::bind("127.0.0.1:0");
-      ++all->opened;
-      co_await close_and_count(listener, *all);
-    }
-    ++all->rounds;
-  }
-}
-
-task<> run_churn(call& c, std::unique_ptr<churn> all, std::size_t tasks) {
-  co_await in_lanes(tasks, churn_lane, all.get());
-  c.members["count"] = all->rounds.load();
-  c.members["opened"] = all->opened.load();
-  c.members["closed"] = all->closed.load();
-}
-
-task<> prepare_churn(call& c) {
-  if (c.asked.has("ms") == c.asked.has("count"))
-    throw refusal::bad_request("a churn has either \"count\" or \"ms\"");
-  const auto end =
-      c.asked.has("ms")
-          ? clock::now() + std::chrono::milliseconds(c.asked.number("ms", 0, 86'400'000))
-          : clock::time_point::max();
-  auto all = std::make_unique<churn>(c.asked.has("count") ? rounds_of(c.asked) : UINT64_MAX, end);
-  const json& kinds = c.asked.member("kinds");
-  if (!kinds.is_array() || kinds.empty())
-    throw refusal::bad_request("\"kinds\" has to be a list of kinds");
-  for (const json& kind : kinds) {
-    all->tcp = all->tcp || kind == "tcp";
-    all->accept = all->accept || kind == "accept";
-    if (kind != "tcp" && kind != "accept")
-      throw refusal::unsupported(kind.is_string() ? kind.get<std::string>() : kind.dump());
-  }
-  return run_churn(c, std::move(all), lanes_of(c.asked, "tasks"));
-}
-
 const storm_kind table[] = {
     {"close", {"tasks"}, prepare_close_storm},
     {"handle_reuse", {"tasks"}, prepare_handle_reuse},
     {"deadline", {"h"}, prepare_deadline_storm},
     {"pingpong", {"tasks", "bystanders"}, prepare_pingpong},
-    {"churn", {"kinds", "tasks", "ms"}, prepare_churn},
 };
 
 }  // namespace
+
+task<ends> make_ends() {
+  tcp_listener listener = tcp_listener::bind("127.0.0.1:0");
+  tcp_stream one = co_await tcp_stream::connect(listener.local_address());
+  tcp_stream other = co_await listener.accept();
+  co_return ends(std::move(one), std::move(other));
+}
 
 std::span<const storm_kind> network_storms() { return table; }
 

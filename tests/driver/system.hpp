@@ -10,6 +10,7 @@ namespace cove::driver {
 /// The flags of a descriptor.
 bool closes_on_exec(int fd) noexcept;
 bool never_blocks(int fd) noexcept;
+bool is_write_only(int fd) noexcept;
 /// Seconds that closing lingers; -1 for the system's default.
 int linger_seconds(int fd);
 

@@ -17,6 +17,11 @@ bool closes_on_exec(int fd) noexcept { return (::fcntl(fd, F_GETFD) & FD_CLOEXEC
 
 bool never_blocks(int fd) noexcept { return (::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0; }
 
+bool is_write_only(int fd) noexcept {
+  const int flags = ::fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_ACCMODE) == O_WRONLY;
+}
+
 int linger_seconds(int fd) {
   ::linger value{};
   socklen_t size = sizeof value;

@@ -10,8 +10,10 @@ const std::map<std::string_view, const verb*>& all_verbs() {
   static const auto all = [] {
     std::map<std::string_view, const verb*> known;
     for (const auto table :
-         {stream_verbs(), transfer_verbs(), serve_verbs(), composite_verbs(), task_verbs(),
-          sync_verbs(), timer_verbs(), runtime_verbs(), host_verbs(), storm_verbs()})
+         {handle_verbs(), stream_verbs(), read_verbs(), read_all_verbs(), write_verbs(),
+          copy_verbs(), serve_verbs(), descriptor_verbs(), file_verbs(), path_verbs(),
+          process_verbs(), composite_verbs(), task_verbs(), sync_verbs(), timer_verbs(),
+          runtime_verbs(), host_verbs(), storm_verbs()})
       for (const verb& each : table) known.emplace(each.name, &each);
     return known;
   }();

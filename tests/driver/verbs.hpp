@@ -30,9 +30,17 @@ std::vector<std::string_view> verb_names();
 task<std::exception_ptr> failure_of(task<> parts);
 
 // One table a file.
+std::span<const verb> handle_verbs();
 std::span<const verb> stream_verbs();
-std::span<const verb> transfer_verbs();
+std::span<const verb> read_verbs();
+std::span<const verb> read_all_verbs();
+std::span<const verb> write_verbs();
+std::span<const verb> copy_verbs();
 std::span<const verb> serve_verbs();
+std::span<const verb> descriptor_verbs();
+std::span<const verb> file_verbs();
+std::span<const verb> path_verbs();
+std::span<const verb> process_verbs();
 std::span<const verb> composite_verbs();
 std::span<const verb> task_verbs();
 std::span<const verb> sync_verbs();

@@ -1,5 +1,7 @@
 #include "verbs.hpp"
 
+#include "signal_names.hpp"
+
 #include <cove/runtime/error.hpp>
 
 #include <fcntl.h>
@@ -25,23 +27,6 @@ task<> told_by_thread(call& c, Work work) {
   auto errand = on_thread(c.all.threads, std::move(work));
   const json said = co_await std::move(errand);
   c.members.update(said);
-}
-
-struct named_signal {
-  std::string_view name;
-  int number;
-};
-constexpr named_signal signals[] = {
-    {"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT}, {"ABRT", SIGABRT},
-    {"KILL", SIGKILL}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"PIPE", SIGPIPE},
-    {"ALRM", SIGALRM}, {"TERM", SIGTERM}, {"CHLD", SIGCHLD}, {"CONT", SIGCONT},
-    {"STOP", SIGSTOP}, {"URG", SIGURG},   {"IO", SIGIO},     {"WINCH", SIGWINCH},
-};
-
-int signal_of(std::string_view name) {
-  for (const named_signal& known : signals)
-    if (known.name == name) return known.number;
-  throw refusal::unsupported(std::string(name));
 }
 
 // ----- children -----

@@ -54,7 +54,7 @@ task<> prepare_rt_stop(call& c) {
   return run_rt_stop(c, name, milliseconds(c.asked.number("limit_ms", 0, 86'400'000)));
 }
 
-/// All live now, without the task that asks.
+/// All live now, without the task that asks. The pool's calls are those of all its lanes.
 task<> run_stats(call& c) {
   const runtime_stats now = runtime::current()->stats();
   json& said = c.members;
@@ -63,9 +63,15 @@ task<> run_stats(call& c) {
   said["tasks"] = now.tasks_live - 1;
   said["timers"] = now.timers;
   said["fds"] = now.descriptors;
+  std::uint64_t busy = 0;
+  std::uint64_t queued = 0;
+  for (const lane_stats* lane : {&now.pool.file, &now.pool.dns, &now.pool.user}) {
+    busy += lane->running;
+    queued += lane->queued;
+  }
   said["pool_max"] = now.pool.user.threads_max;
-  said["pool_busy"] = now.pool.user.running;
-  said["pool_queued"] = now.pool.user.queued;
+  said["pool_busy"] = busy;
+  said["pool_queued"] = queued;
   said["wakes"] = now.wakes;
   said["polls"] = now.polls;
   said["steals"] = now.steals;

@@ -43,7 +43,7 @@ task<> sink_all(tcp_stream& peer) {
 /// Neither reads nor writes until the listener is closed. Nothing in the library waits for that but
 /// accepting, so it looks from time to time.
 task<> hold_open(const service& of) {
-  while (!of.from->socket.is_closed()) co_await this_task::sleep_for(std::chrono::milliseconds(20));
+  while (!of.from->is_closed()) co_await this_task::sleep_for(std::chrono::milliseconds(20));
 }
 
 task<> serve_one(service& of, tcp_stream& peer) {
@@ -90,7 +90,7 @@ task<> run_serve(call& c, std::shared_ptr<service> of) {
   const loop_count counted(*of->from);
   const auto handler = [of](tcp_stream peer) { return session_of(of, std::move(peer)); };
   std::exception_ptr failure;
-  auto serving = net::serve(of->from->socket, handler);
+  auto serving = net::serve(*of->from, handler);
   try {
     co_await std::move(serving);
   } catch (...) {

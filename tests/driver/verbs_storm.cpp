@@ -3,12 +3,17 @@
 #include "storm.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace cove::driver {
 namespace {
 
+std::array<std::span<const storm_kind>, 4> all_storms() {
+  return {task_storms(), network_storms(), churn_storms(), sync_storms()};
+}
+
 const storm_kind* find_kind(std::string_view name) {
-  for (const auto table : {task_storms(), network_storms(), sync_storms()})
+  for (const auto table : all_storms())
     for (const storm_kind& known : table)
       if (known.name == name) return &known;
   return nullptr;
@@ -17,7 +22,7 @@ const storm_kind* find_kind(std::string_view name) {
 /// Every member that some kind knows; the kind then says which are its own.
 std::vector<std::string_view> every_member() {
   std::vector<std::string_view> all{"kind", "count"};
-  for (const auto table : {task_storms(), network_storms(), sync_storms()})
+  for (const auto table : all_storms())
     for (const storm_kind& known : table)
       all.insert(all.end(), known.members.begin(), known.members.end());
   return all;

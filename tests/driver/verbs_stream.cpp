@@ -1,12 +1,12 @@
 #include "verbs.hpp"
 
 #include "begun.hpp"
+#include "kinds.hpp"
 #include "system.hpp"
 
-#include <algorithm>
 #include <limits>
 
-// Making, asking and ending listeners and streams.
+// Listeners and streams: making them, what only they can do, and their options.
 
 namespace cove::driver {
 namespace {
@@ -25,29 +25,12 @@ socket_address address_of(const request& asked) {
   return address;
 }
 
-/// Puts in what `ask` gives. An address is asked of an open socket; where the peer has reset, there
-/// is none, and the reply does without.
-template <class Ask>
-void tell_address(json& members, const char* name, Ask ask) {
-  try {
-    members[name] = ask().to_string();
-  } catch (const std::system_error&) {
-  }
-}
-
-void tell_ends(json& members, const tcp_stream& stream) {
-  tell_address(members, "local", [&] { return stream.local_address(); });
-  tell_address(members, "peer", [&] { return stream.peer_address(); });
-  members["fd"] = stream.native_handle();
-}
-
 // ----- making -----
 
 task<> run_listen(call& c, socket_address at, net::listen_options options,
                   handle_table::reservation name) {
   auto made = std::make_shared<listener>(tcp_listener::bind(at, options));
-  c.members["local"] = made->socket.local_address().to_string();
-  c.members["fd"] = made->socket.native_handle();
+  tell_ends(c.members, *made);
   name.fill(std::move(made));
   co_return;
 }
@@ -64,9 +47,9 @@ task<> prepare_listen(call& c) {
 }
 
 task<> run_accept(call& c, listener_ptr from, handle_table::reservation name) {
-  auto operation = from->socket.accept();
+  auto operation = from->accept();
   begun accepting(std::move(operation), std::move(from));
-  auto made = std::make_shared<tcp_stream>(co_await accepting);
+  auto made = std::make_shared<stream>(co_await accepting);
   tell_ends(c.members, *made);
   name.fill(std::move(made));
 }
@@ -97,7 +80,7 @@ net::connect_options connect_options_of(const request& asked) {
 
 task<> run_dial(call& c, socket_address to, net::connect_options options,
                 handle_table::reservation name) {
-  auto made = std::make_shared<tcp_stream>(co_await tcp_stream::connect(to, options));
+  auto made = std::make_shared<stream>(co_await tcp_stream::connect(to, options));
   tell_ends(c.members, *made);
   name.fill(std::move(made));
 }
@@ -107,111 +90,30 @@ task<> prepare_dial(call& c) {
   return run_dial(c, address_of(c.asked), options, c.new_handle());
 }
 
-// ----- ending -----
+// ----- ending a direction, or all at once -----
 
-task<> run_close(stream_ptr stream, listener_ptr other) {
-  std::error_code said;
-  if (stream)
-    said = co_await stream->close();
-  else
-    said = co_await other->socket.close();
-  if (said) throw error(said, "close");
-}
-
-task<> prepare_close(call& c) {
-  const auto found = c.handles.find_any(c.asked.text("h"));
-  if (const auto* stream = std::get_if<stream_ptr>(&found)) return run_close(*stream, nullptr);
-  return run_close(nullptr, c.handles.find<listener>(c.asked.text("h")));
-}
-
-/// The name is freed before anything else; the objects go when the operations that are just
-/// starting on them have started.
-task<> run_drop(std::vector<handle_table::object> dropped) {
-  for (handle_table::object& each : dropped) {
-    // Serving refers to its listener until it is closed, so nobody could destroy it before.
-    const auto* served = std::get_if<listener_ptr>(&each);
-    if (served != nullptr && (*served)->serving > 0)
-      static_cast<void>(co_await (*served)->socket.close());
-    each = stream_ptr();
-  }
-}
-
-task<> prepare_drop(call& c) {
-  const json& names = c.asked.member("h");
-  std::vector<handle_table::object> dropped;
-  if (!names.is_array()) {
-    dropped.push_back(c.handles.take(c.asked.text("h")));
-    return run_drop(std::move(dropped));
-  }
-  for (const json& name : names)
-    if (!name.is_string()) throw refusal::bad_request("\"h\" has to be a name or a list of names");
-  for (const json& name : names)
-    static_cast<void>(c.handles.find_any(name.get_ref<const std::string&>()));
-  for (const json& name : names)
-    dropped.push_back(c.handles.take(name.get_ref<const std::string&>()));
-  return run_drop(std::move(dropped));
-}
-
-task<> run_now(stream_ptr stream, void (*what)(tcp_stream& stream)) {
-  what(*stream);
+task<> run_now(stream_ptr on, void (*what)(tcp_stream& stream)) {
+  what(*on);
   co_return;
 }
 
 task<> prepare_abort(call& c) {
-  return run_now(c.handles.find<tcp_stream>(c.asked.text("h")), [](tcp_stream& s) { s.abort(); });
+  return run_now(c.handles.find<stream>(c.asked.text("h")), [](tcp_stream& s) { s.abort(); });
 }
 task<> prepare_shutr(call& c) {
-  return run_now(c.handles.find<tcp_stream>(c.asked.text("h")),
+  return run_now(c.handles.find<stream>(c.asked.text("h")),
                  [](tcp_stream& s) { s.shutdown_read(); });
 }
 task<> prepare_shutw(call& c) {
-  return run_now(c.handles.find<tcp_stream>(c.asked.text("h")),
+  return run_now(c.handles.find<stream>(c.asked.text("h")),
                  [](tcp_stream& s) { s.shutdown_write(); });
 }
 
-// ----- asking -----
-
-task<> run_ready(call& c, stream_ptr stream) {
-  auto operation = stream->wait_readable();
-  begun waiting(std::move(operation), std::move(stream));
-  co_await waiting;
-  c.members["r"] = true;
-}
-
-task<> prepare_ready(call& c) {
-  static_cast<void>(c.asked.choice("dir", {"r"}));
-  return run_ready(c, c.handles.find<tcp_stream>(c.asked.text("h")));
-}
-
-task<> run_info(call& c, handle_table::object of) {
-  int fd = -1;
-  if (const auto* stream = std::get_if<stream_ptr>(&of)) {
-    tell_ends(c.members, **stream);
-    fd = (*stream)->native_handle();
-  } else if (const auto* listens = std::get_if<listener_ptr>(&of)) {
-    const tcp_listener& socket = (*listens)->socket;
-    tell_address(c.members, "local", [&] { return socket.local_address(); });
-    c.members["fd"] = fd = socket.native_handle();
-  } else {
-    throw refusal::unsupported("h");
-  }
-  c.members["state"] = fd < 0 ? "closed" : "open";
-  if (fd >= 0) {
-    c.members["cloexec"] = closes_on_exec(fd);
-    c.members["nonblock"] = never_blocks(fd);
-  }
-  co_return;
-}
-
-task<> prepare_info(call& c) {
-  handle_table::object of = c.handles.find_any(c.asked.text("h"));
-  if (std::holds_alternative<timer_ptr>(of)) throw refusal::bad_request("\"h\" is a timer");
-  return run_info(c, std::move(of));
-}
+// ----- options -----
 
 /// Sets the option if there is a value, then gets it.
-task<> run_option(call& c, stream_ptr stream, std::string name, std::optional<std::int64_t> set) {
-  tcp_stream& on = *stream;
+task<> run_option(call& c, stream_ptr of, std::string name, std::optional<std::int64_t> set) {
+  tcp_stream& on = *of;
   const auto bytes = static_cast<unsigned>(set.value_or(0));
   json& value = c.members["value"];
   if (name == "nodelay") {
@@ -245,53 +147,16 @@ task<> prepare_option(call& c) {
     else
       set = c.asked.number("value", name == "linger" ? -1 : 0, std::numeric_limits<int>::max());
   }
-  return run_option(c, c.handles.find<tcp_stream>(c.asked.text("h")), name, set);
-}
-
-// ----- deadlines -----
-
-/// `ms` from now; null is none.
-clock::time_point moment_of(const request& asked) {
-  if (asked.member("ms").is_null()) return clock::time_point::max();
-  constexpr std::int64_t most_ms = 9'000'000'000'000;  // 285 years; then it is as good as never.
-  const std::int64_t ms = asked.number("ms", INT64_MIN);
-  return clock::now() + std::chrono::milliseconds(std::clamp(ms, -most_ms, most_ms));
-}
-
-task<> run_deadline(handle_table::object of, std::string direction, clock::time_point when) {
-  if (const auto* stream = std::get_if<stream_ptr>(&of)) {
-    if (direction == "r")
-      (*stream)->set_read_deadline(when);
-    else if (direction == "w")
-      (*stream)->set_write_deadline(when);
-    else
-      (*stream)->set_deadline(when);
-  } else {
-    std::get<listener_ptr>(of)->socket.set_deadline(when);
-  }
-  co_return;
-}
-
-task<> prepare_deadline(call& c) {
-  const auto of = c.handles.find_any(c.asked.text("h"));
-  const bool listens = std::holds_alternative<listener_ptr>(of);
-  std::string direction =
-      listens ? c.asked.choice("dir", {"r"}) : c.asked.choice("dir", {"r", "w", "rw"});
-  return run_deadline(of, std::move(direction), moment_of(c.asked));
+  return run_option(c, c.handles.find<stream>(c.asked.text("h")), name, set);
 }
 
 const verb table[] = {
     {"listen", {"net", "addr", "as", "backlog", "reuseport", "v6only"}, prepare_listen},
     {"accept", {"h", "as"}, prepare_accept},
     {"dial", {"net", "addr", "as", "options"}, prepare_dial},
-    {"close", {"h"}, prepare_close},
-    {"drop", {"h"}, prepare_drop},
     {"abort", {"h"}, prepare_abort},
     {"shutr", {"h"}, prepare_shutr},
     {"shutw", {"h"}, prepare_shutw},
-    {"deadline", {"h", "dir", "ms"}, prepare_deadline},
-    {"ready", {"h", "dir"}, prepare_ready},
-    {"info", {"h"}, prepare_info},
     {"option", {"h", "name", "value"}, prepare_option},
 };
 
