@@ -24,11 +24,11 @@ class Skipped(Exception):
 class Driver:
     """A running driver. `ready` is its first line."""
 
-    def __init__(self, program, *arguments):
+    def __init__(self, program, *arguments, close_fds=True):
         self.errors_file = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self.errors_file)
+            stderr=self.errors_file, close_fds=close_fds)
         self.last_id = 0
         self.replies = {}  # id -> what has come and was not asked for yet
         self.answered = set()
@@ -106,9 +106,9 @@ class Driver:
 
 
 @contextlib.contextmanager
-def driving(program, *arguments):
-    """A driver for the length of a block."""
-    driver = Driver(program, *arguments)
+def driving(program, *arguments, close_fds=True):
+    """A driver for the length of a block. Without `close_fds` it inherits what is inheritable."""
+    driver = Driver(program, *arguments, close_fds=close_fds)
     try:
         if not driver.ready['ready']:
             if driver.process.wait(LIMIT_S) == 77:

@@ -25,6 +25,9 @@ from case import NO_CRC, Case, closed_port, crc, read_exactly, read_to_end, rese
 from cases import run_cases  # noqa: E402
 from deadlines import Deadlines  # noqa: E402
 from driver import LIMIT_S, Skipped, driving, pattern  # noqa: E402
+from files import Files  # noqa: E402
+from pipes import Descriptors, Fifos, Pipes  # noqa: E402
+from processes import Processes, Signals  # noqa: E402
 from sharing import Sharing  # noqa: E402
 from timers import Timers  # noqa: E402
 
@@ -506,7 +509,8 @@ def main():
         return 77
     suite = unittest.TestSuite()
     for case in (Connecting, Listening, Streams, Ending, Cancelling, Deadlines, Timers, Sharing,
-                 Blocking, Runtimes, Protocol):
+                 Blocking, Files, Pipes, Fifos, Descriptors, Processes, Signals, Runtimes,
+                 Protocol):
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(case):
             name = getattr(test, test._testMethodName).sentence
             if not wanted or any(part in name for part in wanted):

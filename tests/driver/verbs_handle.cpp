@@ -107,8 +107,13 @@ task<> run_info(call& c, std::shared_ptr<S> of) {
 }
 
 task<> prepare_info(call& c) {
-  return with_object(
-      c, [&]<has_descriptor S>(std::shared_ptr<S> of) { return run_info(c, std::move(of)); });
+  return with_object(c, [&]<class T>(std::shared_ptr<T> of) -> task<> {
+    // Locks, channels and timers exist, but the library tells nothing of them.
+    if constexpr (has_descriptor<T>)
+      return run_info(c, std::move(of));
+    else
+      throw refusal::unsupported("h");
+  });
 }
 
 // ----- deadlines -----
