@@ -72,7 +72,7 @@ cove::task<> copy_file(const plan& what) {
   }
   if (whole) co_return;
   // Whatever was asked for: half a file must not look like a whole one.
-  co_await cove::shield(fs::remove(what.to)).as_result();
+  static_cast<void>(co_await cove::shield(fs::remove(what.to)).as_result());
   std::rethrow_exception(failure);
 }
 
