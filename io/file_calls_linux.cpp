@@ -1,5 +1,6 @@
 #include "file_calls.hpp"
 
+#include <cove/runtime/detail/retry_call.hpp>
 #include <cove/runtime/error.hpp>
 
 #include <fcntl.h>
@@ -14,23 +15,16 @@
 #include <cstdio>
 
 namespace cove::io::detail {
+
 namespace {
 
 using cove::detail::io_vec;
+using cove::detail::retry_call;
 
 // The kernel reads the caller's array as it is.
 static_assert(sizeof(io_vec) == sizeof(iovec) &&
               offsetof(io_vec, data) == offsetof(iovec, iov_base) &&
               offsetof(io_vec, size) == offsetof(iovec, iov_len));
-
-template <class Call>
-std::int64_t retry(Call call) noexcept {
-  for (;;) {
-    const auto outcome = call();
-    if (outcome >= 0) return outcome;
-    if (errno != EINTR) return -errno;
-  }
-}
 
 const iovec* native(const io_vec* parts) noexcept { return reinterpret_cast<const iovec*>(parts); }
 
@@ -54,22 +48,22 @@ std::int64_t read_file(int fd, const transfer_piece& piece) noexcept {
   const auto count = static_cast<int>(piece.size);
   if (piece.vec != nullptr)
     return piece.offset == at_cursor
-               ? retry([&] { return ::readv(fd, native(piece.vec), count); })
-               : retry([&] { return ::preadv(fd, native(piece.vec), count, piece.offset); });
+               ? retry_call([&] { return ::readv(fd, native(piece.vec), count); })
+               : retry_call([&] { return ::preadv(fd, native(piece.vec), count, piece.offset); });
   return piece.offset == at_cursor
-             ? retry([&] { return ::read(fd, piece.data, piece.size); })
-             : retry([&] { return ::pread(fd, piece.data, piece.size, piece.offset); });
+             ? retry_call([&] { return ::read(fd, piece.data, piece.size); })
+             : retry_call([&] { return ::pread(fd, piece.data, piece.size, piece.offset); });
 }
 
 std::int64_t write_file(int fd, const transfer_piece& piece) noexcept {
   const auto count = static_cast<int>(piece.size);
   if (piece.vec != nullptr)
     return piece.offset == at_cursor
-               ? retry([&] { return ::writev(fd, native(piece.vec), count); })
-               : retry([&] { return ::pwritev(fd, native(piece.vec), count, piece.offset); });
+               ? retry_call([&] { return ::writev(fd, native(piece.vec), count); })
+               : retry_call([&] { return ::pwritev(fd, native(piece.vec), count, piece.offset); });
   return piece.offset == at_cursor
-             ? retry([&] { return ::write(fd, piece.data, piece.size); })
-             : retry([&] { return ::pwrite(fd, piece.data, piece.size, piece.offset); });
+             ? retry_call([&] { return ::write(fd, piece.data, piece.size); })
+             : retry_call([&] { return ::pwrite(fd, piece.data, piece.size, piece.offset); });
 }
 
 namespace {
@@ -88,7 +82,7 @@ cached read_cached(int fd, const transfer_piece& piece, std::int64_t& n) noexcep
   const iovec single{piece.data, piece.size};
   const iovec* parts = piece.vec != nullptr ? native(piece.vec) : &single;
   const int count = piece.vec != nullptr ? static_cast<int>(piece.size) : 1;
-  n = retry([&] { return read_without_waiting(fd, parts, count, piece.offset); });
+  n = retry_call([&] { return read_without_waiting(fd, parts, count, piece.offset); });
   switch (n) {
     case -EAGAIN: return cached::waits;
     case -EOPNOTSUPP:
@@ -102,16 +96,16 @@ cached read_cached(int fd, const transfer_piece& piece, std::int64_t& n) noexcep
 }
 
 std::int64_t sync_file(int fd, bool data_only) noexcept {
-  return retry([&] { return data_only ? ::fdatasync(fd) : ::fsync(fd); });
+  return retry_call([&] { return data_only ? ::fdatasync(fd) : ::fsync(fd); });
 }
 
 std::int64_t truncate_file(int fd, std::int64_t size) noexcept {
-  return retry([&] { return ::ftruncate(fd, size); });
+  return retry_call([&] { return ::ftruncate(fd, size); });
 }
 
 std::int64_t seek_file(int fd, std::int64_t offset, seek_base base) noexcept {
   static constexpr int bases[] = {SEEK_SET, SEEK_CUR, SEEK_END};
-  return retry([&] { return ::lseek(fd, offset, bases[static_cast<int>(base)]); });
+  return retry_call([&] { return ::lseek(fd, offset, bases[static_cast<int>(base)]); });
 }
 
 int open_flags(const open_options& options) noexcept {
@@ -133,7 +127,7 @@ int open_flags(const open_options& options) noexcept {
 }
 
 std::int64_t open_file(const char* path, int flags, std::uint32_t mode) noexcept {
-  return retry([&] { return ::open(path, flags, mode); });
+  return retry_call([&] { return ::open(path, flags, mode); });
 }
 
 std::error_code close_file(int fd) noexcept {

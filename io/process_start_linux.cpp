@@ -1,6 +1,7 @@
 #include "process_start.hpp"
 
 #include "signals_blocked.hpp"
+#include "thread_sanitizer.hpp"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -15,14 +16,6 @@
 
 // Sanitizers keep accounts of stacks and memory that a child with our memory would spoil.
 #define COVE_IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined")))
-
-#if defined(__has_feature)
-#define COVE_THREAD_SANITIZED __has_feature(thread_sanitizer)
-#elif defined(__SANITIZE_THREAD__)
-#define COVE_THREAD_SANITIZED 1
-#else
-#define COVE_THREAD_SANITIZED 0
-#endif
 
 namespace cove::io::detail {
 namespace {
@@ -204,8 +197,7 @@ class child_memory {
 
 int flags_for(const start_orders& orders) noexcept {
   // ThreadSanitizer's clone() knows only children that have a memory of their own.
-  const bool own_memory =
-      COVE_THREAD_SANITIZED || orders.user != nullptr || orders.group != nullptr;
+  const bool own_memory = thread_sanitized || orders.user != nullptr || orders.group != nullptr;
   return CLONE_VFORK | CLONE_PIDFD | SIGCHLD | (own_memory ? 0 : CLONE_VM);
 }
 

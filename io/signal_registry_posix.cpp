@@ -1,5 +1,7 @@
 #include "signal_registry.hpp"
+
 #include "signals_blocked.hpp"
+#include "thread_sanitizer.hpp"
 
 #include <sched.h>
 #include <signal.h>
@@ -59,18 +61,10 @@ extern "C" void cove_on_signal(int number);
 
 constexpr int most_signals = 64;
 
-#if defined(__has_feature)
-#define COVE_THREAD_SANITIZED __has_feature(thread_sanitizer)
-#elif defined(__SANITIZE_THREAD__)
-#define COVE_THREAD_SANITIZED 1
-#else
-#define COVE_THREAD_SANITIZED 0
-#endif
-
 /// Calls that are not cove's go on after the signal, and stacks that are not cove's stay small.
 /// ThreadSanitizer puts handlers off until a call that it knows: a worker that sleeps on a futex
 /// must come back for that.
-constexpr int handler_flags = SA_ONSTACK | (COVE_THREAD_SANITIZED ? 0 : SA_RESTART);
+constexpr int handler_flags = SA_ONSTACK | (thread_sanitized ? 0 : SA_RESTART);
 
 constexpr std::uint64_t bit_of(int number) noexcept { return std::uint64_t{1} << (number - 1); }
 

@@ -4,6 +4,7 @@
 #include "socket_calls.hpp"
 
 #include <cove/runtime/detail/buffer_cache.hpp>
+#include <cove/runtime/detail/retry_call.hpp>
 #include <cove/runtime/error.hpp>
 
 #include <fcntl.h>
@@ -34,23 +35,14 @@ namespace {
 using netpoll::direction;
 using netpoll::poll_desc;
 
-template <class Call>
-std::int64_t retry(Call call) noexcept {
-  for (;;) {
-    const auto outcome = call();
-    if (outcome >= 0) return outcome;
-    if (errno != EINTR) return -errno;
-  }
-}
-
 std::int64_t send_message(io_op& op, int fd) noexcept {
   native_vector parts(op);
-  return retry([&] { return ::sendmsg(fd, parts.message(), MSG_DONTWAIT | MSG_NOSIGNAL); });
+  return retry_call([&] { return ::sendmsg(fd, parts.message(), MSG_DONTWAIT | MSG_NOSIGNAL); });
 }
 
 std::int64_t receive_message(io_op& op, int fd) noexcept {
   native_vector parts(op);
-  return retry([&] { return ::recvmsg(fd, parts.message(), MSG_DONTWAIT); });
+  return retry_call([&] { return ::recvmsg(fd, parts.message(), MSG_DONTWAIT); });
 }
 
 /// A connect in progress has ended when the socket has no error and knows its peer: writable alone
@@ -68,7 +60,7 @@ std::int64_t finish_connect(int fd) noexcept {
 
 std::int64_t is_ready(int fd, short events) noexcept {
   pollfd what{fd, events, 0};
-  const std::int64_t count = retry([&] { return ::poll(&what, 1, 0); });
+  const std::int64_t count = retry_call([&] { return ::poll(&what, 1, 0); });
   return count == 0 ? -EAGAIN : count;
 }
 
@@ -88,7 +80,7 @@ std::int64_t into_borrowed(io_op& op, Read read) noexcept {
 
 std::int64_t receive_borrowed(io_op& op, int fd) noexcept {
   return into_borrowed(op, [&op, fd] {
-    return retry([&] { return receive(fd, op.buffer, op.size, MSG_DONTWAIT); });
+    return retry_call([&] { return receive(fd, op.buffer, op.size, MSG_DONTWAIT); });
   });
 }
 
@@ -97,9 +89,9 @@ std::int64_t receive_borrowed(io_op& op, int fd) noexcept {
 template <class Read>
 std::int64_t read_pipe(int fd, Read read) noexcept {
   for (;;) {
-    if (const std::int64_t n = retry(read); n != 0) return n;
+    if (const std::int64_t n = retry_call(read); n != 0) return n;
     pollfd what{fd, POLLIN, 0};
-    if (const std::int64_t count = retry([&] { return ::poll(&what, 1, 0); }); count <= 0)
+    if (const std::int64_t count = retry_call([&] { return ::poll(&what, 1, 0); }); count <= 0)
       return count == 0 ? -EAGAIN : count;
     if ((what.revents & POLLIN) == 0) return 0;
   }
@@ -107,7 +99,7 @@ std::int64_t read_pipe(int fd, Read read) noexcept {
 
 template <class Read>
 std::int64_t read_plain(const poll_desc& desc, Read read) noexcept {
-  return desc.kind == descriptor_kind::pipe ? read_pipe(desc.fd, read) : retry(read);
+  return desc.kind == descriptor_kind::pipe ? read_pipe(desc.fd, read) : retry_call(read);
 }
 
 std::int64_t read_borrowed(io_op& op, const poll_desc& desc) noexcept {
@@ -126,25 +118,26 @@ std::int64_t read_parts(io_op& op, const poll_desc& desc) noexcept {
 // shares it may come in between.
 
 std::int64_t read_shared(int fd, void* buffer, std::size_t size) noexcept {
-  const std::int64_t n = retry([&] { return read_at_once(fd, buffer, size); });
+  const std::int64_t n = retry_call([&] { return read_at_once(fd, buffer, size); });
   if (n != -EOPNOTSUPP) return n;
   if (const std::int64_t ready = is_ready(fd, POLLIN); ready < 0) return ready;
-  return retry([&] { return read(fd, buffer, size); });
+  return retry_call([&] { return read(fd, buffer, size); });
 }
 
 std::int64_t write_shared(int fd, void* buffer, std::size_t size) noexcept {
   const iovec all{buffer, size};
-  const std::int64_t n = retry([&] { return write_at_once(fd, all); });
+  const std::int64_t n = retry_call([&] { return write_at_once(fd, all); });
   if (n != -EOPNOTSUPP) return n;
   if (const std::int64_t ready = is_ready(fd, POLLOUT); ready < 0) return ready;
   // A pipe with any room has room for a page; a terminal, for some lines.
   const iovec some{buffer, std::min<std::size_t>(size, 512)};
-  return retry([&] { return write_quietly(fd, &some, 1); });
+  return retry_call([&] { return write_quietly(fd, &some, 1); });
 }
 
 std::int64_t write_parts(io_op& op, int fd) noexcept {
   const native_vector parts(op);
-  return retry([&] { return write_quietly(fd, parts.parts(), static_cast<int>(parts.count())); });
+  return retry_call(
+      [&] { return write_quietly(fd, parts.parts(), static_cast<int>(parts.count())); });
 }
 
 /// Errors of a client that went away before it was accepted: the next one is tried.
@@ -275,16 +268,18 @@ namespace {
 
 std::int64_t call_socket(io_op& op, int fd) noexcept {
   switch (op.kind) {
-    case io_kind::read: return retry([&] { return receive(fd, op.buffer, op.size, MSG_DONTWAIT); });
+    case io_kind::read:
+      return retry_call([&] { return receive(fd, op.buffer, op.size, MSG_DONTWAIT); });
     case io_kind::peek:
-      return retry([&] { return receive(fd, op.buffer, op.size, MSG_DONTWAIT | MSG_PEEK); });
+      return retry_call([&] { return receive(fd, op.buffer, op.size, MSG_DONTWAIT | MSG_PEEK); });
     case io_kind::borrow: return receive_borrowed(op, fd);
     case io_kind::read_v: return receive_message(op, fd);
     case io_kind::write:
-      return retry([&] { return send(fd, op.buffer, op.size, MSG_DONTWAIT | MSG_NOSIGNAL); });
+      return retry_call([&] { return send(fd, op.buffer, op.size, MSG_DONTWAIT | MSG_NOSIGNAL); });
     case io_kind::write_v: return send_message(op, fd);
     case io_kind::accept:
-      return retry([&] { return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
+      return retry_call(
+          [&] { return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
     case io_kind::connect: return finish_connect(fd);
     case io_kind::wait_in: return is_ready(fd, POLLIN);
     case io_kind::wait_out: return is_ready(fd, POLLOUT);
@@ -303,7 +298,7 @@ std::int64_t call_plain(io_op& op, const poll_desc& desc) noexcept {
     case io_kind::write: {
       if (desc.kind == descriptor_kind::shared) return write_shared(desc.fd, op.buffer, op.size);
       const iovec all{op.buffer, op.size};
-      return retry([&] { return write_quietly(desc.fd, &all, 1); });
+      return retry_call([&] { return write_quietly(desc.fd, &all, 1); });
     }
     case io_kind::write_v: return write_parts(op, desc.fd);
     case io_kind::wait_in: return is_ready(desc.fd, POLLIN);
