@@ -354,6 +354,7 @@ TEST_CASE("R07 where nobody is killed a dropped child goes on, and the runtime r
 }
 
 TEST_CASE("R07 a child that goes on does not hold up the end of its runtime") {
+  const std::size_t open_before = cove::test::open_descriptors();
   int number = 0;
   cove::io::pipe_writer in;
   {
@@ -374,6 +375,9 @@ TEST_CASE("R07 a child that goes on does not hold up the end of its runtime") {
   int status = 0;
   CHECK(::waitpid(number, &status, 0) == number);  // Nobody else is left to do it.
   CHECK(status == 0);
+  // Without a pidfd a thread that nobody joins has seen it end, and closes its pipe when it may.
+  const auto all_closed = [&] { return cove::test::open_descriptors() == open_before; };
+  CHECK(cove::test::thread_waits_for(all_closed));
 }
 
 TEST_CASE("R07 outside of tasks the destructor waits for the child that it kills") {
