@@ -10,6 +10,9 @@ and so is a test that Meson reports as skipped.
 A program that failed without a failed case (it crashed, hung, or a sanitizer spoke at its end)
 counts as one failed case more, and so does a configuration that failed without a failed test (it
 did not build, or matched no test).
+
+What failed is shown once more above the counts: a long log may be all that is kept of a run, and of
+that only its end.
 """
 
 import argparse
@@ -26,6 +29,11 @@ UNITTEST = re.compile(
     r'^\[unittest\] test cases: (\d+) \| (\d+) passed \| (\d+) failed \| (\d+) skipped$',
     re.MULTILINE)
 COLOUR = re.compile(r'\x1b\[[0-9;]*m')
+# Both doctest and unittest draw such a line above each case that they report.
+RULE = re.compile(r'^={70,}\n', re.MULTILINE)
+FAILED_CASE = re.compile(r'\bERROR: |^(FAIL|ERROR): ', re.MULTILINE)
+SANITIZER = re.compile(r'^SUMMARY: .*Sanitizer: .*', re.MULTILINE)
+MOST_CASES, MOST_LINES = 5, 16
 
 
 class Count:
@@ -41,10 +49,26 @@ class Count:
         return f'{self.passed} passed, {self.failed} failed, {self.skipped} skipped'
 
 
+def text_of(record):
+    return COLOUR.sub('', (record.get('stdout') or '') + '\n' + (record.get('stderr') or ''))
+
+
+def what_failed(record):
+    """The beginnings of the reports of the first failed cases, as lines."""
+    text = text_of(record)
+    reports = [block for block in RULE.split(text)[1:] if FAILED_CASE.search(block)]
+    lines = []
+    for report in reports[:MOST_CASES]:
+        lines += ['    ' + line for line in report.strip().splitlines()[:MOST_LINES]]
+    if len(reports) > MOST_CASES:
+        lines.append(f'    and {len(reports) - MOST_CASES} more')
+    return lines + ['    ' + line for line in SANITIZER.findall(text)]
+
+
 def count_test(record):
     """The cases of one test: a record of testlog.json."""
     result = record.get('result', 'ERROR')
-    text = COLOUR.sub('', (record.get('stdout') or '') + '\n' + (record.get('stderr') or ''))
+    text = text_of(record)
     if result in ('SKIP', 'IGNORED'):
         return Count(skipped=1)
     good = result in ('OK', 'EXPECTEDFAIL')
@@ -78,7 +102,9 @@ def count_log(path):
         count = count_test(record)
         total.add(count)
         if count.failed:
-            remarks.append(f'{record["name"]}: {record["result"]}, {count.failed} failed')
+            remarks.append('\n'.join(
+                [f'{record["name"]}: {record["result"]}, {count.failed} failed',
+                 *what_failed(record)]))
         elif not count.passed and not count.skipped:
             remarks.append(f'{record["name"]}: {record["result"]}, but it ran no case')
     return total, remarks
@@ -169,6 +195,23 @@ def self_test():
     for result, out, err, should in cases:
         record = {'name': 'cove:unit / x', 'result': result, 'stdout': out, 'stderr': err}
         expect(f'{result} {out!r}', numbers(count_test(record)), should)
+
+    doctest_rule, unittest_rule = '=' * 79 + '\n', '=' * 70 + '\n'
+    quiet = doctest_rule + 'a_test.cpp:3:\nTEST CASE:  a warning\n\na_test.cpp:4: WARNING: x\n'
+    loud = doctest_rule + 'a_test.cpp:5:\nTEST CASE:  bad\n\na_test.cpp:6: ERROR: CHECK( x )\n'
+    python_failure = unittest_rule + 'FAIL: test_it (a.b)\n' + '-' * 70 + '\nTraceback\n'
+    race = 'WARNING: ThreadSanitizer: data race\nSUMMARY: ThreadSanitizer: data race a.cpp:3\n'
+    for out, err, should in [
+            ('', None, []),
+            (quiet + loud, None, ['a_test.cpp:5:', 'TEST CASE:  bad', '',
+                                  'a_test.cpp:6: ERROR: CHECK( x )']),
+            (None, python_failure, ['FAIL: test_it (a.b)', '-' * 70, 'Traceback']),
+            (good, race, ['SUMMARY: ThreadSanitizer: data race a.cpp:3']),
+    ]:
+        record = {'name': 'x', 'result': 'FAIL', 'stdout': out, 'stderr': err}
+        expect(f'what failed of {out!r}', [line[4:] for line in what_failed(record)], should)
+    many = what_failed({'stdout': (loud + 'line\n' * 50) * 9})
+    expect('the lines of many', len(many), MOST_CASES * MOST_LINES + 1)
 
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'testlog.json')
