@@ -15,10 +15,8 @@ struct close_moves {
   using task_ctl = cove::detail::task_ctl;
   using processor = cove::sched::processor;
 
-  static close_op& from(operation& op) noexcept { return static_cast<close_op&>(op); }
-
   static bool advance(operation& base, task_ctl& task, processor& p) noexcept {
-    close_op& op = from(base);
+    auto& op = static_cast<close_op&>(base);
     if (!op.began_) {
       op.close_waiter::task = &task;
       switch (op.file_->begin_close(op)) {

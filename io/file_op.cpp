@@ -30,14 +30,12 @@ struct file_moves {
   using processor = cove::sched::processor;
   using stop_reason = cove::detail::stop_reason;
 
-  static file_op& from(operation& op) noexcept { return static_cast<file_op&>(op); }
-
   static bool advance(operation& base, task_ctl& task, processor& p) noexcept {
-    file_op& op = from(base);
+    auto& op = static_cast<file_op&>(base);
     if (op.is_away()) {
       switch (op.collect(task, p)) {
         case file_op::answer::pending: return false;
-        case file_op::answer::refused: return op.is_refused();
+        case file_op::answer::refused: return op.end_unrun();
         case file_op::answer::pool:
           if (op.unfinished_) op.stopped_ = op.cause;
           return true;
@@ -53,16 +51,10 @@ struct file_moves {
     }
     if (op.must_end(task) || op.try_here(task)) return true;
     op.fill_ring();
-    return op.give_away(task, p) == file_op::answer::refused && op.is_refused();
+    return op.give_away(task, p) == file_op::answer::refused && op.end_unrun();
   }
 
-  static bool withdraw(operation& base, task_ctl& task, processor& p) noexcept {
-    return from(base).take_back(task, p);
-  }
-
-  static void refuse(operation& base, stop_reason why) noexcept { from(base).stopped_ = why; }
-
-  static constexpr operation_type type{"file", advance, withdraw, refuse};
+  static constexpr operation_type type{"file", advance, file_op::withdraw, file_op::refuse};
 };
 
 // ----- what is wanted -----
@@ -218,18 +210,6 @@ void file_op::fill_ring() noexcept {
   ring.apart = left_ > cached_most;
 }
 
-/// The pool did not run it.
-bool file_op::is_refused() noexcept {
-  const std::error_code why = refusal();
-  if (why == cove::detail::code_of(stop_reason::canceled))
-    stopped_ = stop_reason::canceled;
-  else if (why == cove::detail::code_of(stop_reason::deadline))
-    stopped_ = stop_reason::deadline;
-  else
-    wrong_ = fault::refused;
-  return true;
-}
-
 // ----- the calls and what they say -----
 
 /// On a thread of the pool.
@@ -320,6 +300,7 @@ file_op::step file_op::consume(std::size_t moved) noexcept {
 // ----- the result -----
 
 std::error_code file_op::outcome() const noexcept {
+  if (is_refused()) return refusal();
   if (error_ != 0) return system_error_code(error_);
   if (stopped_ != stop_reason::none) return cove::detail::code_of(stopped_);
   switch (wrong_) {
@@ -330,7 +311,6 @@ std::error_code file_op::outcome() const noexcept {
     case fault::negative_offset:
     case fault::negative_size:
     case fault::appends: return std::make_error_code(std::errc::invalid_argument);
-    case fault::refused: return refusal();
     case fault::stuck: return std::make_error_code(std::errc::io_error);
   }
   return {};
@@ -350,6 +330,7 @@ std::string file_op::describe() const {
 }
 
 std::string file_op::remedy() const {
+  if (is_refused()) return refusal_remedy();
   switch (wrong_) {
     case fault::busy: return "one task uses the cursor at a time; read_at and write_at need none";
     case fault::empty_buffer:
@@ -359,7 +340,6 @@ std::string file_op::remedy() const {
     case fault::appends:
       return "a file opened with append() is written at its end, whatever the offset; use "
              "write_some or write_all";
-    case fault::refused: return refusal_remedy();
     case fault::stuck: return "the system wrote 0 bytes";
     case fault::none:
     case fault::unexpected_end: break;

@@ -23,6 +23,17 @@ offloaded::answer offloaded::collect(task_ctl& task, processor& p) noexcept {
   return answer::ring;
 }
 
+bool offloaded::end_unrun() noexcept {
+  const std::error_code why = refusal();
+  if (why == cove::detail::code_of(stop_reason::canceled))
+    stopped_ = stop_reason::canceled;
+  else if (why == cove::detail::code_of(stop_reason::deadline))
+    stopped_ = stop_reason::deadline;
+  else
+    refused_ = true;
+  return true;
+}
+
 const char* offloaded::refusal_remedy() const noexcept {
   return refusal() == std::errc::device_or_resource_busy
              ? "the queue of the pool's lane \"file\" is full: try again later, or raise queue_max "

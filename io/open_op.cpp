@@ -18,10 +18,8 @@ struct open_moves {
   using processor = cove::sched::processor;
   using stop_reason = cove::detail::stop_reason;
 
-  static open_op& from(operation& op) noexcept { return static_cast<open_op&>(op); }
-
   static bool advance(operation& base, task_ctl& task, processor& p) noexcept {
-    open_op& op = from(base);
+    auto& op = static_cast<open_op&>(base);
     if (!op.is_away()) {
       op.stopped_ = glance(task);
       if (op.stopped_ != stop_reason::none) return true;
@@ -30,11 +28,11 @@ struct open_moves {
       op.ring.data = op.path_.data();
       op.ring.flags = open_flags(op.options_);
       op.ring.size = op.options_.mode();
-      return op.give_away(task, p) == open_op::answer::refused && op.is_refused();
+      return op.give_away(task, p) == open_op::answer::refused && op.end_unrun();
     }
     switch (op.collect(task, p)) {
       case open_op::answer::pending: return false;
-      case open_op::answer::refused: return op.is_refused();
+      case open_op::answer::refused: return op.end_unrun();
       case open_op::answer::pool: return true;
       case open_op::answer::ring: break;
     }
@@ -45,13 +43,7 @@ struct open_moves {
     return true;
   }
 
-  static bool withdraw(operation& base, task_ctl& task, processor& p) noexcept {
-    return from(base).take_back(task, p);
-  }
-
-  static void refuse(operation& base, stop_reason why) noexcept { from(base).stopped_ = why; }
-
-  static constexpr operation_type type{"open", advance, withdraw, refuse};
+  static constexpr operation_type type{"open", advance, open_op::withdraw, open_op::refuse};
 };
 
 const cove::pool::job_type open_op::work{run, hand_back};
@@ -92,22 +84,10 @@ void open_op::book(std::int64_t outcome) noexcept {
     fd_ = static_cast<int>(outcome);
 }
 
-/// The pool did not run it.
-bool open_op::is_refused() noexcept {
-  const std::error_code why = refusal();
-  if (why == cove::detail::code_of(stop_reason::canceled))
-    stopped_ = stop_reason::canceled;
-  else if (why == cove::detail::code_of(stop_reason::deadline))
-    stopped_ = stop_reason::deadline;
-  else
-    refused_ = true;
-  return true;
-}
-
 std::error_code open_op::outcome() const noexcept {
   if (contradiction_ != nullptr) return std::make_error_code(std::errc::invalid_argument);
   if (error_ != 0) return system_error_code(error_);
-  if (refused_) return refusal();
+  if (is_refused()) return refusal();
   if (stopped_ != stop_reason::none) return cove::detail::code_of(stopped_);
   return {};
 }
@@ -116,7 +96,7 @@ void open_op::fail() const {
   const std::string what = "open \"" + path_ + '"';
   if (stopped_ == stop_reason::canceled) throw canceled(what);
   const char* remedy = contradiction_ != nullptr ? contradiction_ : "";
-  if (refused_) remedy = refusal_remedy();
+  if (is_refused()) remedy = refusal_remedy();
   if (error_ == EINVAL && options_.has(open_choice::direct))
     remedy = "the file system may have no direct transfers: leave out direct()";
   if (error_ == EMFILE) remedy = "raise the limit of open descriptors (ulimit -n), or close some";

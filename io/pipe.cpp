@@ -52,27 +52,6 @@ descriptor adopt_pipe(int fd, bool to_read) {
   return {fd, descriptor_kind::pipe};
 }
 
-std::size_t capacity_of(descriptor& pipe) {
-  const result<int> bytes = pipe.use([](int fd) { return detail::get_capacity(fd); });
-  require(bytes.error(), "capacity");
-  return static_cast<std::size_t>(*bytes);
-}
-
-void set_capacity_of(descriptor& pipe, std::size_t bytes) {
-  constexpr std::size_t most = 0x7fff'ffff;
-  const std::string context = "set_capacity " + std::to_string(bytes);
-  if (bytes == 0 || bytes > most)
-    throw error(std::make_error_code(std::errc::invalid_argument), context,
-                "give 1 to 2147483647 bytes");
-  const auto set = [bytes](int fd) { return detail::set_capacity(fd, static_cast<int>(bytes)); };
-  const std::error_code why = pipe.use(set);
-  if (why == std::errc::operation_not_permitted)
-    throw error(why, context, "/proc/sys/fs/pipe-max-size tells the limit for this user");
-  if (why == std::errc::device_or_resource_busy)
-    throw error(why, context, "the pipe holds more bytes now");
-  require(why, "set_capacity");
-}
-
 constexpr detail::access_mode for_reading(const fifo_options& options) noexcept {
   return {true, options.resilient};
 }
@@ -82,15 +61,37 @@ constexpr detail::access_mode for_writing(const fifo_options& options) noexcept 
 
 }  // namespace
 
+// ----- pipe_end -----
+
+int pipe_end::release() { return detail::release_native(pipe_); }
+
+std::size_t pipe_end::capacity() const {
+  const result<int> bytes = pipe_.use([](int fd) { return detail::get_capacity(fd); });
+  require(bytes.error(), "capacity");
+  return static_cast<std::size_t>(*bytes);
+}
+
+void pipe_end::set_capacity(std::size_t bytes) {
+  constexpr std::size_t most = 0x7fff'ffff;
+  const std::string context = "set_capacity " + std::to_string(bytes);
+  if (bytes == 0 || bytes > most)
+    throw error(std::make_error_code(std::errc::invalid_argument), context,
+                "give 1 to 2147483647 bytes");
+  const auto set = [bytes](int fd) { return detail::set_capacity(fd, static_cast<int>(bytes)); };
+  const std::error_code why = pipe_.use(set);
+  if (why == std::errc::operation_not_permitted)
+    throw error(why, context, "/proc/sys/fs/pipe-max-size tells the limit for this user");
+  if (why == std::errc::device_or_resource_busy)
+    throw error(why, context, "the pipe holds more bytes now");
+  require(why, "set_capacity");
+}
+
 // ----- pipe_reader -----
 
 pipe_reader pipe_reader::open(std::string_view path, const fifo_options& options) {
   return pipe_reader(open_fifo(path, for_reading(options)));
 }
 pipe_reader pipe_reader::adopt(int fd) { return pipe_reader(adopt_pipe(fd, true)); }
-int pipe_reader::release() { return detail::release_native(pipe_); }
-std::size_t pipe_reader::capacity() const { return capacity_of(pipe_); }
-void pipe_reader::set_capacity(std::size_t bytes) { set_capacity_of(pipe_, bytes); }
 
 detail::count_operation pipe_reader::read_some(std::span<std::byte> buffer) noexcept {
   return detail::make_read<detail::count_operation>(pipe_, io_kind::read, buffer, false,
@@ -125,9 +126,6 @@ pipe_writer pipe_writer::open(std::string_view path, const fifo_options& options
   return pipe_writer(open_fifo(path, for_writing(options)));
 }
 pipe_writer pipe_writer::adopt(int fd) { return pipe_writer(adopt_pipe(fd, false)); }
-int pipe_writer::release() { return detail::release_native(pipe_); }
-std::size_t pipe_writer::capacity() const { return capacity_of(pipe_); }
-void pipe_writer::set_capacity(std::size_t bytes) { set_capacity_of(pipe_, bytes); }
 
 detail::count_operation pipe_writer::write_some(std::span<const std::byte> buffer) noexcept {
   return detail::make_write<detail::count_operation>(pipe_, buffer, false, "write_some");

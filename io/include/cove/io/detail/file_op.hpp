@@ -44,7 +44,7 @@ class file_op : public offloaded {
   bool await_ready() noexcept;
 
   bool failed() const noexcept {
-    return error_ != 0 || stopped_ != stop_reason::none || wrong_ != fault::none;
+    return error_ != 0 || stopped_ != stop_reason::none || wrong_ != fault::none || is_refused();
   }
   /// What it reports; a zero code for success.
   std::error_code outcome() const noexcept;
@@ -72,7 +72,6 @@ class file_op : public offloaded {
 
  private:
   friend struct file_moves;
-  using stop_reason = cove::detail::stop_reason;
 
   /// What was wrong with it, if no call was to blame.
   enum class fault : std::uint8_t {
@@ -83,8 +82,7 @@ class file_op : public offloaded {
     negative_offset,
     negative_size,
     appends,
-    refused,  ///< By the pool; refusal() says why.
-    stuck,    ///< A write that moved nothing.
+    stuck,  ///< A write that moved nothing.
   };
   enum class step : std::uint8_t { final, more, waits };
 
@@ -96,7 +94,6 @@ class file_op : public offloaded {
   step try_once() noexcept;
   bool try_here(task_ctl& task) noexcept;
   void fill_ring() noexcept;
-  bool is_refused() noexcept;
   transfer_piece next_piece(std::size_t most) noexcept;
   std::int64_t call() noexcept;
   step book(std::int64_t outcome) noexcept;
@@ -114,7 +111,6 @@ class file_op : public offloaded {
   bool ringless_ = false;    ///< A ring said that it cannot.
   bool vectored_ = false;
   seek_from from_ = seek_from::begin;
-  stop_reason stopped_ = stop_reason::none;
   fault wrong_ = fault::none;
   int error_ = 0;
 

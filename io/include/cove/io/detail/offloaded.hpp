@@ -21,6 +21,7 @@ class offloaded : public cove::detail::blocking_op {
  protected:
   using task_ctl = cove::detail::task_ctl;
   using processor = cove::sched::processor;
+  using stop_reason = cove::detail::stop_reason;
 
   offloaded(const cove::pool::job_type& work, const cove::detail::operation_type& moves,
             const char* verb) noexcept
@@ -38,26 +39,38 @@ class offloaded : public cove::detail::blocking_op {
 
   /// To the ring, if it can do `ring`, else to the pool. Never answers `ring` or `pool`.
   answer give_away(task_ctl& task, processor& p) noexcept;
+  /// Takes down why the pool did not run it: it was asked to end, or is refused(). True, as that is
+  /// its result.
+  bool end_unrun() noexcept;
   /// A completion came.
   answer collect(task_ctl& task, processor& p) noexcept;
   bool is_away() const noexcept { return where_ != place::here; }
-  /// After `refused`, what to do about it; for people.
+  bool is_refused() const noexcept { return refused_; }
+  /// If it is refused, what to do about it; for people.
   const char* refusal_remedy() const noexcept;
-  /// See operation_type::withdraw.
-  bool take_back(task_ctl& task, processor& p) noexcept;
+  /// For the operation_type: a call that has begun is waited for.
+  static bool withdraw(cove::detail::operation& op, task_ctl& task, processor& p) noexcept {
+    return static_cast<offloaded&>(op).take_back(task, p);
+  }
+  static void refuse(cove::detail::operation& op, stop_reason why) noexcept {
+    static_cast<offloaded&>(op).stopped_ = why;
+  }
 
   /// The pool's thread, between two calls: does somebody want this to end?
   bool is_asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
 
   cove::detail::ring_call ring;
+  stop_reason stopped_ = stop_reason::none;  ///< Why it ended before its call had.
 
  private:
   enum class place : std::uint8_t { here, at_ring, at_pool };
 
   answer go_on_in_pool(task_ctl& task, processor& p) noexcept;
+  bool take_back(task_ctl& task, processor& p) noexcept;
 
   const cove::detail::operation_type* pool_moves_;
   place where_ = place::here;
+  bool refused_ = false;
   /// relaxed: a hint; the result travels with the completion.
   cove::detail::atomic<bool> asked_{false};
 };

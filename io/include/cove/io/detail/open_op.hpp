@@ -35,19 +35,15 @@ class open_op : public offloaded {
 
  private:
   friend struct open_moves;
-  using stop_reason = cove::detail::stop_reason;
 
   static void run(cove::pool::job& which) noexcept;
   static const cove::pool::job_type work;
 
   void book(std::int64_t outcome) noexcept;
-  bool is_refused() noexcept;
 
   std::string path_;
   open_options options_;
   const char* contradiction_ = nullptr;
-  stop_reason stopped_ = stop_reason::none;
-  bool refused_ = false;  ///< By the pool.
   int error_ = 0;
   int fd_ = -1;
 };
