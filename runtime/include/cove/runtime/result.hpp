@@ -15,6 +15,9 @@ namespace cove {
 /// Threads:  as any value: distinct objects are independent.
 template <class T>
 class [[nodiscard]] result {
+  static_assert(!std::is_same_v<T, std::error_code> && !std::is_same_v<T, errc>,
+                "result<T>: a code would be taken for the error; use std::error_code alone");
+
  public:
   using value_type = T;
 
