@@ -2,11 +2,6 @@
 // latency in nanoseconds.
 #pragma once
 
-#include <stdint.h>
-
-_Noreturn void die(const char* what);
-int64_t now_ns(void);
-
 void spawn_join_each(long operations);
 void spawn_join_many(long operations);  // All are spawned before the first runs.
 void yield_1000(long operations);

@@ -1,6 +1,7 @@
 // What the kernel takes for sleeping, for waking another thread, and for reading a cached file.
 
 #define _GNU_SOURCE
+#include "measure.h"
 #include "micro.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 // Tasks as function pointers in a plain queue, and what they do to each other, all on one thread.
 
+#include "measure.h"
 #include "micro.h"
 
 #include <stdatomic.h>

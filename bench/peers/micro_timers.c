@@ -2,6 +2,7 @@
 // children a node, as a cache line holds them, and keeps the times beside the pointers so that
 // comparing touches no timer.
 
+#include "measure.h"
 #include "micro.h"
 
 #include <stdint.h>

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
+#include "../measure.h"
 
-// What the file programs in C have in common: the rows, the files they work on, the clock.
+// What the file programs in C have in common: the rows, and the files they work on.
 //
 //     PROGRAM FOLDER [FILE]     prints `name value` lines in ns, the median of several repetitions
 //
@@ -18,8 +17,6 @@ enum {
   chunk_bytes = 256 * 1024,        // What a copy moves at a time.
   stats = 20000,
 };
-
-_Noreturn void die(const char* what);
 
 extern char block_path[];  // A file of so many blocks.
 extern char copy_from[];   // A file of `copied_bytes`.
