@@ -5,6 +5,7 @@
 #include "support/cancel_sweep.hpp"
 #include "support/net_test.hpp"
 #include "support/stress.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <array>
 #include <cstdlib>
@@ -22,36 +23,26 @@ using cove::task;
 using cove::io::file;
 using cove::io::open_options;
 
-/// A file with a name in the folder for such things, gone at the end.
-class scratch_file {
- public:
-  scratch_file() {
-    std::string made = (std::filesystem::temp_directory_path() / "cove-XXXXXX").string();
-    const int fd = ::mkstemp(made.data());
-    REQUIRE(fd >= 0);
-    ::close(fd);
-    path_ = made;
-  }
-  scratch_file(const scratch_file&) = delete;
-  scratch_file& operator=(const scratch_file&) = delete;
-  ~scratch_file() { std::filesystem::remove(path_); }
+task<int> hold_one(blocked_calls* calls) {
+  co_return co_await cove::blocking(cove::pool_lane::file, &blocked_calls::pass, calls, 1);
+}
 
-  const std::string& path() const noexcept { return path_; }
-  std::string contents() const {
-    std::ifstream in(path_, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+/// The only thread for files, kept from all others for a while.
+class held_thread {
+ public:
+  task<> hold() {
+    holder_ = cove::spawn(hold_one, &calls_);
+    co_await calls_.have_begun(1);
+  }
+  task<> let_go() {
+    calls_.release(1);
+    co_await holder_;
   }
 
  private:
-  std::string path_;
+  blocked_calls calls_;
+  cove::join_handle<int> holder_;
 };
-
-/// A call of the file lane's that lasts until it is let go.
-int hold_thread(blocked_calls* calls, int number) { return calls->pass(number); }
-
-task<int> hold(blocked_calls* calls, int number) {
-  co_return co_await cove::blocking(cove::pool_lane::file, hold_thread, calls, number);
-}
 
 /// One worker, and one thread for files.
 runtime_options one_file_thread() {
@@ -60,6 +51,12 @@ runtime_options one_file_thread() {
   options.pool.file.threads = 1;
   options.pool.file.threads_max = 1;
   return options;
+}
+
+void run_with_one_thread(task<> (*body)(const temporary_file*)) {
+  const same_descriptors around;
+  const temporary_file made;
+  run_in(one_file_thread(), [&made, body]() -> task<> { return body(&made); });
 }
 
 task<> are_queued(std::uint64_t count) {
@@ -72,7 +69,7 @@ task<> are_queued(std::uint64_t count) {
 // ----- the table -----
 
 struct outside {
-  scratch_file made;
+  temporary_file made;
   std::size_t before = entries_of("/proc/self/fd");
 
   /// What was dropped is closed on the pool.
@@ -250,7 +247,7 @@ TEST_CASE("F12 C09 every operation on a file, asked to end by others and by time
 
 TEST_CASE("F12 opens cancelled at random moments leave no descriptor") {
   const same_descriptors around;
-  const scratch_file made;
+  const temporary_file made;
   const std::uint64_t seed = stress_seed();
   runtime_options options = net_options();
   options.workers = 4;
@@ -269,93 +266,73 @@ TEST_CASE("F12 opens cancelled at random moments leave no descriptor") {
 }
 
 TEST_CASE("F11 F12 what waits for a thread is taken back and never done") {
-  const same_descriptors around;
-  const scratch_file made;
-  run_in(one_file_thread(), [&made]() -> task<> {
-    return [](const scratch_file* in) -> task<> {
-      file f = co_await file::open(in->path(), open_options{}.write());
-      blocked_calls calls;
-      auto held = cove::spawn(hold, &calls, 1);
-      co_await calls.have_begun(1);
-      const auto write = [](file* to) -> task<> {
-        co_await to->write_all_at(bytes_of("never"), 0);
-      };
-      const auto make = [](std::string path) -> task<> {
-        const file g = co_await file::open(path, open_options{}.write().create().exclusive());
-        static_cast<void>(g);
-      };
-      const std::string other = in->path() + ".other";
-      auto writing = cove::spawn(write, &f);
-      auto making = cove::spawn(make, other);
-      co_await are_queued(2);
-      writing.cancel();
-      making.cancel();
-      const auto written = co_await writing.as_result();
-      const auto opened = co_await making.as_result();
-      CHECK(written.error() == std::errc::operation_canceled);
-      CHECK(opened.error() == std::errc::operation_canceled);
-      calls.release(1);
-      co_await held;
-      CHECK(in->contents().empty());
-      CHECK(!std::filesystem::exists(other));
-    }(&made);
+  run_with_one_thread([](const temporary_file* in) -> task<> {
+    file f = co_await file::open(in->path(), open_options{}.write());
+    held_thread only;
+    co_await only.hold();
+    const auto write = [](file* to) -> task<> { co_await to->write_all_at(bytes_of("never"), 0); };
+    const auto make = [](std::string path) -> task<> {
+      const file g = co_await file::open(path, open_options{}.write().create().exclusive());
+      static_cast<void>(g);
+    };
+    const std::string other = in->path() + ".other";
+    auto writing = cove::spawn(write, &f);
+    auto making = cove::spawn(make, other);
+    co_await are_queued(2);
+    writing.cancel();
+    making.cancel();
+    const auto written = co_await writing.as_result();
+    const auto opened = co_await making.as_result();
+    CHECK(written.error() == std::errc::operation_canceled);
+    CHECK(opened.error() == std::errc::operation_canceled);
+    co_await only.let_go();
+    CHECK(contents_of(in->path()).empty());
+    CHECK(!std::filesystem::exists(other));
   });
 }
 
 TEST_CASE("F12 a limit ends what waits for a thread, and a request before the start all the rest") {
-  const same_descriptors around;
-  const scratch_file made;
-  run_in(one_file_thread(), [&made]() -> task<> {
-    return [](const scratch_file* in) -> task<> {
-      file f = co_await file::open(in->path(), open_options{}.write());
-      blocked_calls calls;
-      auto held = cove::spawn(hold, &calls, 1);
-      co_await calls.have_begun(1);
-      auto late = f.write_all_at(bytes_of("never"), 0);
-      const auto ended =
-          co_await cove::with_timeout(std::move(late).as_result(), std::chrono::milliseconds(1));
-      CHECK(ended.error == cove::errc::deadline_exceeded);
-      CHECK(ended.n == 0);
-      calls.release(1);
-      co_await held;
-      auto passed = f.write_all_at(bytes_of("never"), 0);
-      const auto before =
-          co_await cove::with_timeout(std::move(passed).as_result(), std::chrono::milliseconds(-1));
-      CHECK(before.error == cove::errc::deadline_exceeded);
-      const std::error_code closed = co_await f.close();
-      CHECK(!closed);
-      auto shut = f.write_all_at(bytes_of("never"), 0);
-      const auto first =
-          co_await cove::with_timeout(std::move(shut).as_result(), std::chrono::milliseconds(-1));
-      CHECK(first.error == cove::errc::closed);  // Before the deadline.
-      CHECK(in->contents().empty());
-    }(&made);
+  run_with_one_thread([](const temporary_file* in) -> task<> {
+    file f = co_await file::open(in->path(), open_options{}.write());
+    held_thread only;
+    co_await only.hold();
+    auto late = f.write_all_at(bytes_of("never"), 0);
+    const auto ended =
+        co_await cove::with_timeout(std::move(late).as_result(), std::chrono::milliseconds(1));
+    CHECK(ended.error == cove::errc::deadline_exceeded);
+    CHECK(ended.n == 0);
+    co_await only.let_go();
+    auto passed = f.write_all_at(bytes_of("never"), 0);
+    const auto before =
+        co_await cove::with_timeout(std::move(passed).as_result(), std::chrono::milliseconds(-1));
+    CHECK(before.error == cove::errc::deadline_exceeded);
+    const std::error_code closed = co_await f.close();
+    CHECK(!closed);
+    auto shut = f.write_all_at(bytes_of("never"), 0);
+    const auto first =
+        co_await cove::with_timeout(std::move(shut).as_result(), std::chrono::milliseconds(-1));
+    CHECK(first.error == cove::errc::closed);  // Before the deadline.
+    CHECK(contents_of(in->path()).empty());
   });
 }
 
 TEST_CASE("F12 a close waits for a thread although its task was asked to end") {
-  const same_descriptors around;
-  const scratch_file made;
-  run_in(one_file_thread(), [&made]() -> task<> {
-    return [](const scratch_file* in) -> task<> {
-      file f = co_await file::open(in->path());
-      blocked_calls calls;
-      auto held = cove::spawn(hold, &calls, 1);
-      co_await calls.have_begun(1);
-      const auto close = [](file* which) -> task<bool> {
-        const std::error_code said = co_await which->close();
-        co_return !said && cove::this_task::stop_requested();
-      };
-      auto closing = cove::spawn(close, &f);
-      co_await are_queued(1);
-      closing.cancel();
-      co_await settle();
-      CHECK(!closing.done());
-      calls.release(1);
-      co_await held;
-      const bool closed = co_await closing;
-      CHECK(closed);
-    }(&made);
+  run_with_one_thread([](const temporary_file* in) -> task<> {
+    file f = co_await file::open(in->path());
+    held_thread only;
+    co_await only.hold();
+    const auto close = [](file* which) -> task<bool> {
+      const std::error_code said = co_await which->close();
+      co_return !said && cove::this_task::stop_requested();
+    };
+    auto closing = cove::spawn(close, &f);
+    co_await are_queued(1);
+    closing.cancel();
+    co_await settle();
+    CHECK(!closing.done());
+    co_await only.let_go();
+    const bool closed = co_await closing;
+    CHECK(closed);
   });
 }
 
@@ -363,9 +340,9 @@ constexpr std::array some_turns{0, 1, 3, 10, 100};
 
 TEST_CASE("F12 a long write stops after a part and says how much it was") {
   const same_descriptors around;
-  const scratch_file made;
+  const temporary_file made;
   run_in(net_options(), [&made]() -> task<> {
-    return [](const scratch_file* in) -> task<> {
+    return [](const temporary_file* in) -> task<> {
       const std::string text = pattern(std::size_t{48} << 20);
       const auto write = [](file* to, const std::string* what) -> task<cove::io_result> {
         co_return co_await to->write_all_at(bytes_of(*what), 0).as_result();

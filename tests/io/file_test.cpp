@@ -3,6 +3,7 @@
 #include <cove/io/whole_file.hpp>
 
 #include "support/net_test.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -23,34 +24,6 @@ using cove::io::file;
 using cove::io::open_options;
 using cove::io::seek_from;
 
-/// A folder that is gone at the end, with all that is in it.
-class scratch {
- public:
-  scratch() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "cove-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    folder_ = pattern;
-  }
-  scratch(const scratch&) = delete;
-  scratch& operator=(const scratch&) = delete;
-  ~scratch() { std::filesystem::remove_all(folder_); }
-
-  std::string path(const char* name = "file") const { return (folder_ / name).string(); }
-  /// A file with this inside.
-  std::string with(std::string_view text, const char* name = "file") const {
-    std::ofstream(path(name), std::ios::binary) << text;
-    return path(name);
-  }
-
- private:
-  std::filesystem::path folder_;
-};
-
-std::string contents_of(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
 std::span<std::byte> room_in(std::string& text) {
   return {reinterpret_cast<std::byte*>(text.data()), text.size()};
 }
@@ -63,11 +36,11 @@ task<std::size_t> write_in_one(file* to, const std::string* text) {
   co_return co_await to->write_at(bytes_of(*text), 0);
 }
 
-task<> drop_while_written(const scratch* in) {
+task<> drop_while_written(const temporary_folder* in) {
   const std::string text = pattern(std::size_t{2} << 20);
   const std::size_t before = entries_of("/proc/self/fd");
   for (int i = 0; i < 20; ++i) {
-    file f = co_await file::open(in->path(), open_options{}.write().create().truncate());
+    file f = co_await file::open(*in / "file", open_options{}.write().create().truncate());
     auto writing = cove::spawn(write_in_one, &f, &text);
     co_await cove::this_task::yield();
     f = file();
@@ -78,8 +51,8 @@ task<> drop_while_written(const scratch* in) {
   }
 }
 
-void run_file_test(task<> (*body)(const scratch*)) {
-  const scratch folder;
+void run_file_test(task<> (*body)(const temporary_folder*)) {
+  const temporary_folder folder;
   const std::size_t before = entries_of("/proc/self/fd");
   run_in(net_options(), [body, &folder] { return body(&folder); });
   CHECK(entries_of("/proc/self/fd") == before);
@@ -90,8 +63,8 @@ void run_file_test(task<> (*body)(const scratch*)) {
 // ----- opening -----
 
 TEST_CASE("F01 a file is opened, written, read and closed") {
-  run_file_test([](const scratch* in) -> task<> {
-    file f = co_await file::open(in->path(), fresh);
+  run_file_test([](const temporary_folder* in) -> task<> {
+    file f = co_await file::open(*in / "file", fresh);
     co_await f.write_all(bytes_of("hello, disk"));
     std::string text(5, ' ');
     const std::size_t n = co_await f.read_at(room_in(text), 7);
@@ -101,26 +74,26 @@ TEST_CASE("F01 a file is opened, written, read and closed") {
     CHECK(!closed);
     CHECK(f.is_closed());
     CHECK(f.native_handle() == -1);
-    CHECK(contents_of(in->path()) == "hello, disk");
+    CHECK(contents_of(*in / "file") == "hello, disk");
   });
 }
 
 TEST_CASE("F01 what open finds wrong is told with the system's code and the path") {
-  run_file_test([](const scratch* in) -> task<> {
-    in->with("x");
-    const auto missing = co_await file::open(in->path("none"), reading).as_result();
+  run_file_test([](const temporary_folder* in) -> task<> {
+    in->file("file", "x");
+    const auto missing = co_await file::open(*in / "none", reading).as_result();
     CHECK(missing.error() == std::errc::no_such_file_or_directory);
-    const auto there = co_await file::open(in->path(), fresh).as_result();
+    const auto there = co_await file::open(*in / "file", fresh).as_result();
     CHECK(there.error() == std::errc::file_exists);
-    const auto below = co_await file::open(in->path("file/x"), reading).as_result();
+    const auto below = co_await file::open(*in / "file/x", reading).as_result();
     CHECK(below.error() == std::errc::not_a_directory);
-    const auto folder = co_await file::open(in->path("."), both).as_result();
+    const auto folder = co_await file::open(*in / ".", both).as_result();
     CHECK(folder.error() == std::errc::is_a_directory);
-    REQUIRE(::symlink("loop", in->path("loop").c_str()) == 0);
-    const auto loop = co_await file::open(in->path("loop"), reading).as_result();
+    REQUIRE(::symlink("loop", (*in / "loop").c_str()) == 0);
+    const auto loop = co_await file::open(*in / "loop", reading).as_result();
     CHECK(loop.error() == std::errc::too_many_symbolic_link_levels);
-    const std::string said = co_await outcome_of(file::open(in->path("none"), reading));
-    CHECK(said == "open \"" + in->path("none") + "\": no such file or directory (ENOENT)");
+    const std::string said = co_await outcome_of(file::open(*in / "none", reading));
+    CHECK(said == "open \"" + *in / "none" + "\": no such file or directory (ENOENT)");
   });
 }
 
@@ -137,8 +110,8 @@ TEST_CASE("F01 options that contradict one another are refused before any call")
       {open_options{}.read().write().directory(), "directory() goes with read() alone"},
       {open_options{}.write().create(0100644), "more than permissions"},
   };
-  const scratch folder;
-  const std::string path = folder.path();
+  const temporary_folder folder;
+  const std::string path = folder / "file";
   for (const auto& each : wrong) {
     const open_options options = each.options;
     const std::string said = run_in(net_options(), [&path, options]() -> task<std::string> {
@@ -151,9 +124,9 @@ TEST_CASE("F01 options that contradict one another are refused before any call")
 }
 
 TEST_CASE("F01 a path with a NUL inside is refused") {
-  run_file_test([](const scratch* in) -> task<> {
-    in->with("x");
-    const std::string path = in->path() + std::string(1, '\0') + ".txt";
+  run_file_test([](const temporary_folder* in) -> task<> {
+    in->file("file", "x");
+    const std::string path = *in / "file" + std::string(1, '\0') + ".txt";
     const auto opened = co_await file::open(path, reading).as_result();
     CHECK(opened.error() == std::errc::invalid_argument);
     const std::error_code read = co_await code_of(cove::io::read_whole(path));
@@ -162,10 +135,10 @@ TEST_CASE("F01 a path with a NUL inside is refused") {
 }
 
 TEST_CASE("F01 a file that is made has the mode that was given, and is close-on-exec") {
-  run_file_test([](const scratch* in) -> task<> {
-    const file f = co_await file::open(in->path(), fresh);
+  run_file_test([](const temporary_folder* in) -> task<> {
+    const file f = co_await file::open(*in / "file", fresh);
     struct stat seen{};
-    REQUIRE(::stat(in->path().c_str(), &seen) == 0);
+    REQUIRE(::stat((*in / "file").c_str(), &seen) == 0);
     CHECK((seen.st_mode & 07777) == 0600);
     CHECK((::fcntl(f.native_handle(), F_GETFD) & FD_CLOEXEC) != 0);
   });
@@ -174,8 +147,8 @@ TEST_CASE("F01 a file that is made has the mode that was given, and is close-on-
 // ----- at an offset -----
 
 TEST_CASE("F02 transfers at an offset leave the cursor where it is") {
-  run_file_test([](const scratch* in) -> task<> {
-    file f = co_await file::open(in->with("0123456789"), both);
+  run_file_test([](const temporary_folder* in) -> task<> {
+    file f = co_await file::open(in->file("file", "0123456789"), both);
     std::string text(3, ' ');
     co_await f.read_exact(room_in(text));
     CHECK(text == "012");
@@ -190,15 +163,15 @@ TEST_CASE("F02 transfers at an offset leave the cursor where it is") {
 }
 
 TEST_CASE("F02 a file opened with append refuses an offset, and is written at its end") {
-  run_file_test([](const scratch* in) -> task<> {
-    file f = co_await file::open(in->with("old "), open_options{}.read().append());
+  run_file_test([](const temporary_folder* in) -> task<> {
+    file f = co_await file::open(in->file("file", "old "), open_options{}.read().append());
     const std::string said = co_await outcome_of(f.write_all_at(bytes_of("x"), 0));
     CHECK(said.find("append()") != std::string::npos);
     const auto refused = co_await f.write_at(bytes_of("x"), 0).as_result();
     CHECK(refused.error == std::errc::invalid_argument);
     co_await f.seek(0);
     co_await f.write_all(bytes_of("new"));
-    CHECK(contents_of(in->path()) == "old new");
+    CHECK(contents_of(*in / "file") == "old new");
     std::string text(3, ' ');
     co_await f.read_exact_at(room_in(text), 4);
     CHECK(text == "new");
@@ -206,8 +179,8 @@ TEST_CASE("F02 a file opened with append refuses an offset, and is written at it
 }
 
 TEST_CASE("F03 a read at the end or behind it gives 0") {
-  run_file_test([](const scratch* in) -> task<> {
-    file f = co_await file::open(in->with("12345"), reading);
+  run_file_test([](const temporary_folder* in) -> task<> {
+    file f = co_await file::open(in->file("file", "12345"), reading);
     std::string text(4, ' ');
     const std::size_t at_end = co_await f.read_at(room_in(text), 5);
     const std::size_t behind = co_await f.read_at(room_in(text), 1'000'000);
@@ -222,8 +195,8 @@ TEST_CASE("F03 a read at the end or behind it gives 0") {
 }
 
 TEST_CASE("F03 an offset below zero, a size below zero and an empty buffer are refused") {
-  run_file_test([](const scratch* in) -> task<> {
-    file f = co_await file::open(in->with("12345"), both);
+  run_file_test([](const temporary_folder* in) -> task<> {
+    file f = co_await file::open(in->file("file", "12345"), both);
     std::string text(4, ' ');
     const auto read = co_await f.read_at(room_in(text), -1).as_result();
     CHECK(read.error == std::errc::invalid_argument);
@@ -238,18 +211,18 @@ TEST_CASE("F03 an offset below zero, a size below zero and an empty buffer are r
     const auto empty = co_await f.read_at(std::span<std::byte>(), 0).as_result();
     CHECK(empty.error == std::errc::invalid_argument);
     const std::string said = co_await outcome_of(f.read_at(room_in(text), -7));
-    CHECK(said == "read_at \"" + in->path() +
+    CHECK(said == "read_at \"" + *in / "file" +
                       "\" at -7: invalid argument (EINVAL); offsets count from 0, the first byte");
     // What needs no byte has them all.
     co_await f.read_exact_at(std::span<std::byte>(), 100);
     co_await f.write_all_at(std::span<const std::byte>(), 100);
-    CHECK(contents_of(in->path()) == "12345");
+    CHECK(contents_of(*in / "file") == "12345");
   });
 }
 
 TEST_CASE("F04 offsets beyond 4 GiB") {
-  run_file_test([](const scratch* in) -> task<> {
-    file f = co_await file::open(in->path(), fresh);
+  run_file_test([](const temporary_folder* in) -> task<> {
+    file f = co_await file::open(*in / "file", fresh);
     constexpr std::int64_t far = (std::int64_t{5} << 30) + 7;
     co_await f.write_all_at(bytes_of("far away"), far);
     std::string text(8, ' ');
@@ -272,7 +245,7 @@ TEST_CASE("F04 offsets beyond 4 GiB") {
 // ----- several buffers -----
 
 TEST_CASE("F05 vectored transfers of more buffers than the system takes at once") {
-  run_file_test([](const scratch* in) -> task<> {
+  run_file_test([](const temporary_folder* in) -> task<> {
     constexpr std::size_t count = 5000;
     std::string text;
     std::vector<std::size_t> sizes;
@@ -284,11 +257,11 @@ TEST_CASE("F05 vectored transfers of more buffers than the system takes at once"
       from.emplace_back(text.data() + at, size);
       at += size;
     }
-    file f = co_await file::open(in->path(), fresh);
+    file f = co_await file::open(*in / "file", fresh);
     const std::span<const cove::io::const_buffer> parts(from);
     co_await f.write_all_at(parts, 0);
     co_await f.write_all(parts);
-    CHECK(contents_of(in->path()) == text);
+    CHECK(contents_of(*in / "file") == text);
     std::string back(text.size(), ' ');
     std::vector<cove::io::mutable_buffer> into;
     at = 0;
@@ -309,8 +282,8 @@ TEST_CASE("F05 vectored transfers of more buffers than the system takes at once"
 }
 
 TEST_CASE("F05 empty buffers in front are passed over, and nothing but empty ones is refused") {
-  run_file_test([](const scratch* in) -> task<> {
-    file f = co_await file::open(in->with("abc"), reading);
+  run_file_test([](const temporary_folder* in) -> task<> {
+    file f = co_await file::open(in->file("file", "abc"), reading);
     std::string text(3, ' ');
     std::vector<cove::io::mutable_buffer> parts(3000, cove::io::mutable_buffer(nullptr, 0));
     const std::span<const cove::io::mutable_buffer> nothing(parts);
@@ -327,7 +300,7 @@ TEST_CASE("F05 empty buffers in front are passed over, and nothing but empty one
 // ----- /proc, whole files -----
 
 TEST_CASE("F06 a file of /proc, whose size is 0, is read whole") {
-  run_file_test([](const scratch*) -> task<> {
+  run_file_test([](const temporary_folder*) -> task<> {
     const std::string name = "/proc/self/status";
     const std::string at_once = co_await cove::io::read_whole(name);
     CHECK(at_once.find("VmSize") != std::string::npos);
@@ -345,22 +318,22 @@ TEST_CASE("F06 a file of /proc, whose size is 0, is read whole") {
 }
 
 TEST_CASE("F06 whole files are written and read") {
-  run_file_test([](const scratch* in) -> task<> {
+  run_file_test([](const temporary_folder* in) -> task<> {
     const std::string text = pattern(300'000);
-    co_await cove::io::write_whole(in->path(), text);
-    CHECK(contents_of(in->path()) == text);
-    const std::string back = co_await cove::io::read_whole(in->path());
+    co_await cove::io::write_whole(*in / "file", text);
+    CHECK(contents_of(*in / "file") == text);
+    const std::string back = co_await cove::io::read_whole(*in / "file");
     CHECK(back == text);
-    const std::string just = co_await cove::io::read_whole(in->path(), text.size());
+    const std::string just = co_await cove::io::read_whole(*in / "file", text.size());
     CHECK(just == text);
-    const std::error_code more = co_await code_of(cove::io::read_whole(in->path(), 299'999));
+    const std::error_code more = co_await code_of(cove::io::read_whole(*in / "file", 299'999));
     CHECK(more == std::errc::file_too_large);
-    co_await cove::io::write_whole(in->path(), "");
-    const std::string empty = co_await cove::io::read_whole(in->path());
+    co_await cove::io::write_whole(*in / "file", "");
+    const std::string empty = co_await cove::io::read_whole(*in / "file");
     CHECK(empty.empty());
-    const std::string said = co_await outcome_of(cove::io::read_whole(in->path("none")));
-    CHECK(said == "open \"" + in->path("none") + "\": no such file or directory (ENOENT)");
-    const std::error_code folder = co_await code_of(cove::io::read_whole(in->path(".")));
+    const std::string said = co_await outcome_of(cove::io::read_whole(*in / "none"));
+    CHECK(said == "open \"" + *in / "none" + "\": no such file or directory (ENOENT)");
+    const std::error_code folder = co_await code_of(cove::io::read_whole(*in / "."));
     CHECK(folder == std::errc::is_a_directory);
   });
 }
@@ -368,8 +341,8 @@ TEST_CASE("F06 whole files are written and read") {
 // ----- the cursor -----
 
 TEST_CASE("F10 reads and writes at the cursor follow one another") {
-  run_file_test([](const scratch* in) -> task<> {
-    file f = co_await file::open(in->path(), fresh);
+  run_file_test([](const temporary_folder* in) -> task<> {
+    file f = co_await file::open(*in / "file", fresh);
     co_await f.write_all(bytes_of("one two three"));
     co_await f.seek(4);
     std::string text(3, ' ');
@@ -384,14 +357,14 @@ TEST_CASE("F10 reads and writes at the cursor follow one another") {
     CHECK(text == "thr");
     const std::int64_t end = co_await f.seek(-2, seek_from::end);
     CHECK(end == 11);
-    CHECK(contents_of(in->path()) == "one two-three");
+    CHECK(contents_of(*in / "file") == "one two-three");
   });
 }
 
 TEST_CASE("F10 one task uses the cursor at a time; others use offsets meanwhile") {
-  run_file_test([](const scratch* in) -> task<> {
+  run_file_test([](const temporary_folder* in) -> task<> {
     const std::string text = pattern(std::size_t{8} << 20);
-    file f = co_await file::open(in->path(), fresh);
+    file f = co_await file::open(*in / "file", fresh);
     const auto write = [](file* to, const std::string* what) -> task<> {
       co_await to->write_all(bytes_of(*what));
     };
@@ -412,9 +385,9 @@ TEST_CASE("F10 one task uses the cursor at a time; others use offsets meanwhile"
 }
 
 TEST_CASE("F02 many reads of one file at once") {
-  run_file_test([](const scratch* in) -> task<> {
+  run_file_test([](const temporary_folder* in) -> task<> {
     const std::string text = pattern(1 << 20);
-    file f = co_await file::open(in->with(text), reading);
+    file f = co_await file::open(in->file("file", text), reading);
     const auto read = [](file* from, const std::string* all, std::size_t seed) -> task<> {
       std::string part(4096, ' ');
       for (std::size_t i = 0; i < 100; ++i) {
@@ -432,9 +405,9 @@ TEST_CASE("F02 many reads of one file at once") {
 // ----- what the system has not at hand -----
 
 TEST_CASE("F02 a file that the system has not in memory is read all the same") {
-  run_file_test([](const scratch* in) -> task<> {
+  run_file_test([](const temporary_folder* in) -> task<> {
     const std::string text = pattern(2 << 20);
-    file f = co_await file::open(in->with(text), both);
+    file f = co_await file::open(in->file("file", text), both);
     co_await f.sync();
     std::string part(100'000, ' ');
     for (std::size_t at = 0; at + part.size() < text.size(); at += 300'000) {
@@ -450,8 +423,8 @@ TEST_CASE("F02 a file that the system has not in memory is read all the same") {
 }
 
 TEST_CASE("F02 direct transfers, with aligned buffers") {
-  run_file_test([](const scratch* in) -> task<> {
-    auto opened = co_await file::open(in->path(), open_options{}.read().write().create().direct())
+  run_file_test([](const temporary_folder* in) -> task<> {
+    auto opened = co_await file::open(*in / "file", open_options{}.read().write().create().direct())
                       .as_result();
     if (!opened) co_return;  // This file system has none.
     cove::io::aligned_buffer block(8192);
@@ -470,17 +443,17 @@ TEST_CASE("F02 direct transfers, with aligned buffers") {
 // ----- the file as a whole -----
 
 TEST_CASE("F01 truncate, sync and stat") {
-  run_file_test([](const scratch* in) -> task<> {
-    file f = co_await file::open(in->with("0123456789"), both);
+  run_file_test([](const temporary_folder* in) -> task<> {
+    file f = co_await file::open(in->file("file", "0123456789"), both);
     co_await f.truncate(4);
-    CHECK(contents_of(in->path()) == "0123");
+    CHECK(contents_of(*in / "file") == "0123");
     co_await f.truncate(6);
-    CHECK(contents_of(in->path()) == std::string("0123\0\0", 6));
+    CHECK(contents_of(*in / "file") == std::string("0123\0\0", 6));
     co_await f.sync_data();
     co_await f.sync();
     const cove::io::file_status status = co_await f.stat();
     struct stat seen{};
-    REQUIRE(::stat(in->path().c_str(), &seen) == 0);
+    REQUIRE(::stat((*in / "file").c_str(), &seen) == 0);
     CHECK(status.size == 6);
     CHECK(status.is_regular());
     CHECK(status.inode == seen.st_ino);
@@ -494,16 +467,16 @@ TEST_CASE("F01 truncate, sync and stat") {
 }
 
 TEST_CASE("F01 what a file was not opened for is refused, with the remedy") {
-  run_file_test([](const scratch* in) -> task<> {
-    in->with("x");
-    file r = co_await file::open(in->path(), reading);
+  run_file_test([](const temporary_folder* in) -> task<> {
+    in->file("file", "x");
+    file r = co_await file::open(*in / "file", reading);
     const std::string write = co_await outcome_of(r.write_all_at(bytes_of("y"), 0));
     CHECK(write.find("not opened with write()") != std::string::npos);
-    file w = co_await file::open(in->path(), open_options{}.write());
+    file w = co_await file::open(*in / "file", open_options{}.write());
     std::string text(1, ' ');
     const std::string read = co_await outcome_of(w.read_some(room_in(text)));
     CHECK(read.find("not opened with read()") != std::string::npos);
-    file d = co_await file::open(in->path("."), open_options{}.read().directory());
+    file d = co_await file::open(*in / ".", open_options{}.read().directory());
     const auto folder = co_await d.read_some(room_in(text)).as_result();
     CHECK(folder.error == std::errc::is_a_directory);
     co_await d.sync();
@@ -513,8 +486,8 @@ TEST_CASE("F01 what a file was not opened for is refused, with the remedy") {
 // ----- closing, adopting -----
 
 TEST_CASE("F01 a closed file reports closed, and so does a second close") {
-  run_file_test([](const scratch* in) -> task<> {
-    file f = co_await file::open(in->with("x"), both);
+  run_file_test([](const temporary_folder* in) -> task<> {
+    file f = co_await file::open(in->file("file", "x"), both);
     const std::error_code first = co_await f.close();
     const std::error_code second = co_await f.close();
     CHECK(!first);
@@ -533,10 +506,10 @@ TEST_CASE("F01 a closed file reports closed, and so does a second close") {
 }
 
 TEST_CASE("F01 close waits for the operations that are under way") {
-  run_file_test([](const scratch* in) -> task<> {
+  run_file_test([](const temporary_folder* in) -> task<> {
     const std::string text = pattern(std::size_t{4} << 20);
     for (int i = 0; i < 20; ++i) {
-      file f = co_await file::open(in->path(), open_options{}.write().create().truncate());
+      file f = co_await file::open(*in / "file", open_options{}.write().create().truncate());
       const auto write = [](file* to, const std::string* what) -> task<cove::io_result> {
         co_return co_await to->write_at(bytes_of(*what), 0).as_result();
       };
@@ -546,13 +519,13 @@ TEST_CASE("F01 close waits for the operations that are under way") {
       CHECK(!closed);
       const cove::io_result moved = co_await writing;
       CHECK((moved.n == text.size() || moved.error == cove::errc::closed));
-      CHECK(std::filesystem::file_size(in->path()) == moved.n);
+      CHECK(std::filesystem::file_size(*in / "file") == moved.n);
     }
   });
 }
 
 TEST_CASE("F01 a file that is dropped while it is written is closed after the write") {
-  const scratch folder;
+  const temporary_folder folder;
   const std::size_t before = entries_of("/proc/self/fd");
   runtime_options options = net_options();
   options.workers = 1;  // Whoever is spawned has parked or ended after a turn.
@@ -561,9 +534,9 @@ TEST_CASE("F01 a file that is dropped while it is written is closed after the wr
 }
 
 TEST_CASE("F01 descriptors are adopted and released") {
-  run_file_test([](const scratch* in) -> task<> {
-    in->with("12345");
-    const int fd = ::open(in->path().c_str(), O_RDWR | O_APPEND | O_CLOEXEC);
+  run_file_test([](const temporary_folder* in) -> task<> {
+    in->file("file", "12345");
+    const int fd = ::open((*in / "file").c_str(), O_RDWR | O_APPEND | O_CLOEXEC);
     REQUIRE(fd >= 0);
     file f = file::adopt(fd);
     std::string text(2, ' ');
@@ -588,8 +561,8 @@ TEST_CASE("F01 descriptors are adopted and released") {
 }
 
 TEST_CASE("F01 a file is used by tasks of two runtimes, and dropped outside of any") {
-  const scratch folder;
-  const std::string path = folder.with("abc");
+  const temporary_folder folder;
+  const std::string path = folder.file("file", "abc");
   const std::size_t before = entries_of("/proc/self/fd");
   {
     file f = run_in(net_options(), [&path] {

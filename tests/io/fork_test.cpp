@@ -1,3 +1,4 @@
+#include "support/forked_child.hpp"
 #include "support/process_test.hpp"
 
 // fork() without exec beside a runtime: what the child may do, and what the parent notices.
@@ -8,20 +9,6 @@ namespace {
 
 using namespace cove::test;
 using cove::task;
-
-/// How a forked child ends that runs `body`: its exit code, or minus the signal that ended it.
-template <class Body>
-int outcome_in_child(Body body) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    body();
-    ::_exit(0);
-  }
-  REQUIRE(child > 0);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0) REQUIRE(errno == EINTR);
-  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-}
 
 /// Some of everything: bytes, a timer, a call on the pool and a child.
 task<> use_everything() {

@@ -172,7 +172,7 @@ TEST_CASE("G07 pipes, timers and calls on the pool see nothing of interrupted ca
 
 TEST_CASE("G07 files see nothing of interrupted calls") {
   const temporary_folder folder;
-  run_interrupted([&folder]() -> task<> { co_await use_files(folder.at("file")); });
+  run_interrupted([&folder]() -> task<> { co_await use_files(folder / "file"); });
 }
 
 TEST_CASE("G07 children and their pipes see nothing of interrupted calls") {

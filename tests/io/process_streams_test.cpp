@@ -84,21 +84,21 @@ TEST_CASE("R03 the same pipe for output and errors, in the order in which it was
 
 TEST_CASE("R03 files are read, written from their beginning, and appended to") {
   const temporary_folder folder;
-  folder.write("in", "what was there\n");
-  folder.write("out", "much longer than what comes in its place\n");
+  folder.file("in", "what was there\n");
+  folder.file("out", "much longer than what comes in its place\n");
   run_children([&]() -> task<> {
     for (int i = 0; i < 2; ++i) {
       command what = shell("cat; echo complaint >&2");
-      what.input = stdio::file(folder.at("in"));
-      what.output = stdio::file(folder.at("out"));
-      what.errors = stdio::append(folder.at("err"));
+      what.input = stdio::file(folder / "in");
+      what.output = stdio::file(folder / "out");
+      what.errors = stdio::append(folder / "err");
       process child = co_await process::spawn(std::move(what));
       const exit_status ended = co_await child.wait();
       CHECK(ended.success());
     }
   });
-  CHECK(folder.read("out") == "what was there\n");
-  CHECK(folder.read("err") == "complaint\ncomplaint\n");
+  CHECK(contents_of(folder / "out") == "what was there\n");
+  CHECK(contents_of(folder / "err") == "complaint\ncomplaint\n");
 }
 
 TEST_CASE("R03 nothing is asked for: an empty input, and output that is gone") {
@@ -141,7 +141,7 @@ TEST_CASE("R03 descriptors from 3 on are those that were given, wherever they st
   // They stand where others are to go, and the other way round.
   std::vector<std::unique_ptr<leaky_descriptor>> files;
   for (int i = 0; i < count; ++i) {
-    const std::string path = folder.write(std::to_string(i), std::to_string(i) + "\n");
+    const std::string path = folder.file(std::to_string(i), std::to_string(i) + "\n");
     files.push_back(std::make_unique<leaky_descriptor>(path.c_str()));
   }
   run_children([&]() -> task<> {
@@ -166,15 +166,15 @@ TEST_CASE("R03 a further descriptor may be a pipe's end, a file or nothing") {
     auto [reader, writer] = cove::io::make_pipe();
     command what = shell("echo three >&3; echo four >&4; echo five >&5; echo six >&6");
     what.more_descriptors.push_back(stdio::from(std::move(writer)));
-    what.more_descriptors.push_back(stdio::file(folder.at("four")));
+    what.more_descriptors.push_back(stdio::file(folder / "four"));
     what.more_descriptors.push_back(stdio::null());
-    what.more_descriptors.push_back(stdio::append(folder.at("four")));
+    what.more_descriptors.push_back(stdio::append(folder / "four"));
     process child = co_await process::spawn(std::move(what));
     const std::string three = co_await read_all(&reader);
     const exit_status ended = co_await child.wait();
     CHECK(ended.success());
     CHECK(three == "three\n");
-    CHECK(folder.read("four") == "four\nsix\n");
+    CHECK(contents_of(folder / "four") == "four\nsix\n");
     command piped("true");
     piped.more_descriptors.push_back(stdio::pipe());
     const std::string told = co_await refusal_of(std::move(piped));
@@ -273,7 +273,7 @@ TEST_CASE("R05 one that writes more than allowed is killed, and the error says s
 TEST_CASE("R09 output that is cancelled has killed the program and taken its status") {
   const temporary_folder folder;
   run_children([&]() -> task<> {
-    const std::string file = folder.at("number");
+    const std::string file = folder / "number";
     // It ignores requests to end, and does not look at its pipes.
     auto running = cove::spawn(
         [](std::string at) -> task<process_output> {
@@ -282,9 +282,9 @@ TEST_CASE("R09 output that is cancelled has killed the program and taken its sta
           co_return co_await process::output(std::move(what), most, "unread");
         },
         file);
-    const auto started = [&folder] { return folder.read("number").ends_with('\n'); };
+    const auto started = [&folder] { return contents_of(folder / "number").ends_with('\n'); };
     co_await until(started);
-    const int number = std::stoi(folder.read("number"));
+    const int number = std::stoi(contents_of(folder / "number"));
     CHECK(is_running(number));
     running.cancel();
     const std::string ended = co_await outcome_of(std::move(running));

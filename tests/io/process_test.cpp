@@ -61,10 +61,10 @@ class ignored_child_signal {
 
 TEST_CASE("R01 a program that cannot be started fails in spawn, by name, and leaves nothing") {
   const temporary_folder folder;
-  const std::string text = folder.write("text", "no program\n");
-  const std::string orphan = folder.write("orphan", "#!/no/such/interpreter\n");
+  const std::string text = folder.file("text", "no program\n");
+  const std::string orphan = folder.file("orphan", "#!/no/such/interpreter\n");
   REQUIRE(::chmod(orphan.c_str(), 0755) == 0);
-  const std::string garbage = folder.write("garbage", "neither one nor the other");
+  const std::string garbage = folder.file("garbage", "neither one nor the other");
   REQUIRE(::chmod(garbage.c_str(), 0755) == 0);
   run_children([&]() -> task<> {
     const std::string unknown = co_await refusal_of(command("no-such-program"));
@@ -81,13 +81,13 @@ TEST_CASE("R01 a program that cannot be started fails in spawn, by name, and lea
     const std::string nothing = co_await refusal_of(command(garbage));
     CHECK(contains(nothing, "ENOEXEC"));
     command nowhere("true");
-    nowhere.directory = folder.at("none");
+    nowhere.directory = folder / "none";
     const std::string lost = co_await refusal_of(std::move(nowhere));
-    CHECK(contains(lost, "directory \"" + folder.at("none") + "\": "));
+    CHECK(contains(lost, "directory \"" + folder / "none" + "\": "));
     command unread("true");
-    unread.input = stdio::file(folder.at("none"));
+    unread.input = stdio::file(folder / "none");
     const std::string empty = co_await refusal_of(std::move(unread));
-    CHECK(contains(empty, "input \"" + folder.at("none") + "\": "));
+    CHECK(contains(empty, "input \"" + folder / "none" + "\": "));
     const auto code = co_await code_of(process::spawn(command("no-such-program")));
     CHECK(code == std::errc::no_such_file_or_directory);
     const auto reported = co_await process::spawn(command("no-such-program")).as_result();

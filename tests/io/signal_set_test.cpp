@@ -1,8 +1,7 @@
 #include <cove/io/signal_set.hpp>
 
+#include "support/forked_child.hpp"
 #include "support/net_test.hpp"
-
-#include <sys/wait.h>
 
 #include <csignal>
 
@@ -65,20 +64,6 @@ std::uintptr_t handler_of(int number) {
 }
 
 task<int> wait_for(signal_set* signals) { co_return co_await signals->wait(); }
-
-/// How a forked child ends that runs `body`: its exit code, or minus the signal that ended it.
-template <class Body>
-int outcome_in_child(Body body) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    body();
-    ::_exit(0);
-  }
-  REQUIRE(child > 0);
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-}
 
 std::string refusal_of(std::vector<int> numbers) {
   try {

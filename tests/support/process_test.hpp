@@ -4,6 +4,7 @@
 // when its test ends, and leaves no zombie: run_children() checks that.
 
 #include "support/net_test.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <cove/io/process.hpp>
 
@@ -11,9 +12,7 @@
 
 #include <cerrno>
 #include <csignal>
-#include <filesystem>
 #include <fstream>
-#include <sstream>
 
 namespace cove::test {
 
@@ -74,33 +73,5 @@ inline task<std::string> refusal_of(command what) {
   }
   co_return "started";
 }
-
-/// A folder of a test's own.
-class temporary_folder {
- public:
-  temporary_folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "cove-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  temporary_folder(const temporary_folder&) = delete;
-  temporary_folder& operator=(const temporary_folder&) = delete;
-  ~temporary_folder() { std::filesystem::remove_all(path_); }
-
-  std::string at(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const noexcept { return path_; }
-  std::string write(const std::string& name, std::string_view text) const {
-    std::ofstream(at(name)) << text;
-    return at(name);
-  }
-  std::string read(const std::string& name) const {
-    std::stringstream text;
-    text << std::ifstream(at(name)).rdbuf();
-    return text.str();
-  }
-
- private:
-  std::string path_;
-};
 
 }  // namespace cove::test

@@ -49,6 +49,16 @@ class temporary_folder {
   std::string path_;
 };
 
+/// An empty file, gone at its end.
+class temporary_file {
+ public:
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  temporary_folder in_;
+  std::string path_ = in_.file("file");
+};
+
 /// All of a file.
 inline std::string contents_of(const std::string& path) {
   std::ifstream from(path, std::ios::binary);
