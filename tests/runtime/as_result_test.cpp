@@ -8,6 +8,7 @@ namespace {
 
 using cove::task;
 using cove::with_timeout;
+using cove::test::eventually;
 using cove::test::plain_options;
 using cove::test::run_in;
 using std::chrono_literals::operator""ms;
@@ -21,12 +22,14 @@ task<> check_broken_off(Make make) {
   CHECK(limited.error() == cove::errc::deadline_exceeded);
 
   std::error_code said;
-  const auto waits = [&said, &make]() -> task<> {
+  std::atomic<bool> begun{false};
+  const auto waits = [&]() -> task<> {
+    begun = true;
     const auto ended = co_await make().as_result();
     said = ended.error();
   };
   auto waiting = cove::spawn(waits);
-  co_await cove::this_task::yield();
+  co_await eventually(begun);
   waiting.cancel();
   co_await waiting;
   CHECK(said == std::errc::operation_canceled);

@@ -113,15 +113,15 @@ TEST_CASE("a wait that is cancelled takes nothing, and those behind move up") {
     auto first = spawn(take, &limiter, 2000U, &order, 1);
     const auto waits = [] { return timers() == 1; };
     co_await eventually(waits);
-    rate_limiter quick(1, 200us, 100);
-    co_await quick.acquire(100);
-    auto large = spawn(take, &quick, 100U, &order, 2);
+    rate_limiter quick(1, 200us, 500'000);
+    co_await quick.acquire(500'000);
+    auto large = spawn(take, &quick, 500'000U, &order, 2);
     const auto both_wait = [] { return timers() == 2; };
     co_await eventually(both_wait);
     auto small = spawn(take, &quick, 1U, &order, 3);
     for (int i = 0; i < 5; ++i) co_await cove::this_task::yield();
     large.cancel();
-    co_await small;  // After 200 us, and not after 20 ms.
+    co_await small;  // After 200 us, and not after 100 s.
     CHECK(order == cove::test::numbers(3));
     const std::string ended = co_await outcome_of(std::move(large));
     CHECK(ended == "canceled");

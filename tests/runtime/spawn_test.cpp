@@ -428,13 +428,15 @@ TEST_CASE("cancelling who joins leaves the joined task alone, and the handle goo
 TEST_CASE("a task that was spawned inherits nothing from the one that spawned it") {
   run_in(plain_options(), []() -> task<> {
     std::atomic<bool> go{false};
+    std::atomic<bool> spawned{false};
     join_handle<> child;
-    const auto parent = [](join_handle<>& out, std::atomic<bool>& flag) -> task<> {
-      out = spawn(wait_for, std::ref(flag));
+    const auto parent = [&]() -> task<> {
+      child = spawn(wait_for, std::ref(go));
+      spawned = true;
       co_await forever();
     };
-    join_handle<> mother = spawn(parent, std::ref(child), std::ref(go));
-    for (int i = 0; i < 10; ++i) co_await cove::this_task::yield();
+    join_handle<> mother = spawn(parent);
+    co_await eventually(spawned);
     mother.cancel();
     const result<void> ended = co_await mother.as_result();
     CHECK(ended.error() == std::errc::operation_canceled);
