@@ -56,10 +56,12 @@ def text_of(record):
 def what_failed(record):
     """The beginnings of the reports of the first failed cases, as lines."""
     text = text_of(record)
-    reports = [block for block in RULE.split(text)[1:] if FAILED_CASE.search(block)]
+    reports = [block.split('[doctest]')[0].strip() for block in RULE.split(text)[1:]
+               if FAILED_CASE.search(block)]
+    reports = list(dict.fromkeys(reports))  # A child that a test forked may repeat its output.
     lines = []
     for report in reports[:MOST_CASES]:
-        lines += ['    ' + line for line in report.strip().splitlines()[:MOST_LINES]]
+        lines += ['    ' + line for line in report.splitlines()[:MOST_LINES]]
     if len(reports) > MOST_CASES:
         lines.append(f'    and {len(reports) - MOST_CASES} more')
     return lines + ['    ' + line for line in SANITIZER.findall(text)]
@@ -210,7 +212,9 @@ def self_test():
     ]:
         record = {'name': 'x', 'result': 'FAIL', 'stdout': out, 'stderr': err}
         expect(f'what failed of {out!r}', [line[4:] for line in what_failed(record)], should)
-    many = what_failed({'stdout': (loud + 'line\n' * 50) * 9})
+    expect('the lines of one that is repeated', len(what_failed({'stdout': loud * 9})), 4)
+    loud_ones = [loud + f'{number}\n' * 50 for number in range(9)]
+    many = what_failed({'stdout': ''.join(loud_ones)})
     expect('the lines of many', len(many), MOST_CASES * MOST_LINES + 1)
 
     with tempfile.TemporaryDirectory() as folder:
