@@ -23,7 +23,7 @@ using cove::io::open_options;
 struct plan {
   std::string from;
   std::string to;
-  unsigned piece = 1 << 20;  ///< Bytes of a buffer.
+  unsigned piece = 4 << 20;  ///< Bytes of a buffer.
   bool force = false;
   bool sync = false;
 };
