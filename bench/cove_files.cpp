@@ -87,6 +87,7 @@ using transfer = task<> (*)(file&, long, long);
 task<> transfers(std::string path, open_options how, transfer some, long operations) {
   file on = co_await file::open(path, how);
   std::vector<cove::join_handle<>> all;
+  all.reserve(depth);
   const long share = operations / depth;
   for (int i = 0; i < depth; ++i) all.push_back(cove::spawn(some, std::ref(on), i * share, share));
   for (auto& each : all) co_await each;
