@@ -2,6 +2,7 @@
 
 #include <cove/io/detail/path_job.hpp>
 #include <cove/runtime/detail/atomic.hpp>
+#include <cove/runtime/detail/retry_call.hpp>
 
 #include <string_view>
 
@@ -26,13 +27,7 @@ int rename_without_replacing(const char* from, const char* to) noexcept;
 /// errno as the library's code.
 std::error_code last_error() noexcept;
 
-/// Makes a call again for as long as a signal interrupts it.
-template <class Call>
-auto uninterrupted(Call call) noexcept {
-  for (;;)
-    if (const auto outcome = call(); outcome >= 0 || last_error() != std::errc::interrupted)
-      return outcome;
-}
+using cove::detail::uninterrupted;
 
 /// What can be done about `why`, for people; null if there is nothing to say.
 const char* remedy_of(const path_job& job, std::error_code why) noexcept;

@@ -2,6 +2,8 @@
 
 #include "signals_blocked.hpp"
 
+#include <cove/runtime/detail/retry_call.hpp>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -15,6 +17,9 @@
 #include <thread>
 
 namespace cove::io::detail {
+
+using cove::detail::uninterrupted;
+
 namespace {
 
 /// A pidfd, or a pipe that is only waited for.
@@ -23,19 +28,12 @@ constexpr auto kind_of_end = cove::detail::descriptor_kind::other;
 /// <sys/wait.h> has it since glibc 2.36, <linux/wait.h> clashes with older ones.
 constexpr auto by_pidfd = static_cast<idtype_t>(3);
 
-template <class Call>
-auto retry(Call call) noexcept {
-  for (;;) {
-    const auto outcome = call();
-    if (outcome >= 0 || errno != EINTR) return outcome;
-  }
-}
-
 /// Does the system wait for processes by pidfd? `pidfd` is that of a child.
 bool can_wait_by(int pidfd) noexcept {
   siginfo_t info{};
   const auto id = static_cast<id_t>(pidfd);
-  return retry([&] { return ::waitid(by_pidfd, id, &info, WEXITED | WNOHANG | WNOWAIT); }) == 0;
+  return uninterrupted(
+             [&] { return ::waitid(by_pidfd, id, &info, WEXITED | WNOHANG | WNOWAIT); }) == 0;
 }
 
 /// The thread of a child without a pidfd.
@@ -44,9 +42,9 @@ void ring_at_end(int pid, int bell) noexcept {
   siginfo_t info{};
   const auto id = static_cast<id_t>(pid);
   // It fails only if somebody else has taken the status; then it has ended, too.
-  static_cast<void>(retry([&] { return ::waitid(P_PID, id, &info, WEXITED | WNOWAIT); }));
+  static_cast<void>(uninterrupted([&] { return ::waitid(P_PID, id, &info, WEXITED | WNOWAIT); }));
   const char ended = 1;
-  static_cast<void>(retry([&] { return ::write(bell, &ended, 1); }));
+  static_cast<void>(uninterrupted([&] { return ::write(bell, &ended, 1); }));
   ::close(bell);
 }
 
@@ -96,7 +94,7 @@ child::~child() {
 
 bool child::has_end_come() noexcept {
   pollfd now{end_.number(), POLLIN, 0};
-  return retry([&] { return ::poll(&now, 1, 0); }) > 0;
+  return uninterrupted([&] { return ::poll(&now, 1, 0); }) > 0;
 }
 
 child::state child::look(exit_status& status) noexcept {
@@ -111,7 +109,8 @@ child::state child::look_locked() noexcept {
   siginfo_t info{};
   const auto kind = has_pidfd_ ? by_pidfd : P_PID;
   const auto id = static_cast<id_t>(has_pidfd_ ? end_.number() : pid_);
-  if (retry([&] { return ::waitid(kind, id, &info, WEXITED | WNOHANG); }) != 0) return state::lost;
+  if (uninterrupted([&] { return ::waitid(kind, id, &info, WEXITED | WNOHANG); }) != 0)
+    return state::lost;
   if (info.si_pid == 0) return state::running;
   status_ = status_of(info);
   return state::ended;
@@ -132,7 +131,7 @@ std::error_code child::send(int number) noexcept {
 
 void child::wait_here() noexcept {
   pollfd until{end_.number(), POLLIN, 0};
-  static_cast<void>(retry([&] { return ::poll(&until, 1, -1); }));
+  static_cast<void>(uninterrupted([&] { return ::poll(&until, 1, -1); }));
 }
 
 cove::detail::descriptor child::second_end() noexcept {
