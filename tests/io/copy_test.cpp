@@ -101,7 +101,7 @@ TEST_CASE(
       auto copying = cove::spawn([&reader, &target, way]() {
         return cove::io::detail::copy_buffered(reader, target->near(), UINT64_MAX, way);
       });
-      std::string got = co_await receive(&target->far(), 40'000);
+      std::string got = co_await receive(&target->far(), 120'000);
       copying.cancel();
       const auto ended = co_await copying;
       CHECK(ended.error == std::errc::operation_canceled);
