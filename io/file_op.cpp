@@ -53,22 +53,15 @@ struct file_moves {
     op.fill_ring();
     return op.give_away(task, p) == file_op::answer::refused && op.end_unrun();
   }
-
-  static constexpr operation_type type{"file", advance, file_op::withdraw, file_op::refuse};
 };
 
 // ----- what is wanted -----
 
 const cove::pool::job_type file_op::work{run, hand_back};
-
-file_op::file_op(file_state* on, file_verb what, const char* verb) noexcept
-    : offloaded(work, file_moves::type, verb),
-      file_(on),
-      verb_(what),
-      cursor_(transfers() || what == file_verb::seek) {}
+const operation_type file_op::moves{"file", file_moves::advance, withdraw, refuse};
 
 file_op::file_op(file_op&& other) noexcept
-    : offloaded(work, file_moves::type, other.name),
+    : offloaded(work, moves, other.name),
       file_(other.file_),
       verb_(other.verb_),
       whole_(other.whole_),
@@ -86,32 +79,12 @@ file_op::file_op(file_op&& other) noexcept
   COVE_ASSERT(!other.inside_);
 }
 
-void file_op::of_bytes(void* data, std::size_t size) noexcept {
-  data_ = data;
-  size_ = left_ = size;
-}
-
 void file_op::of_buffers(const io_vec* first, std::size_t count) noexcept {
   vectored_ = true;
   vec_ = first;
   size_ = count;
   for (std::size_t i = 0; i < count; ++i) left_ += first[i].size;
   if (left_ == 0) size_ = 0;
-}
-
-void file_op::at(std::int64_t offset) noexcept {
-  cursor_ = false;
-  offset_ = offset;
-  if (offset < 0)
-    wrong_ = fault::negative_offset;
-  else if (verb_ == file_verb::write && file_ != nullptr && file_->can.appends)
-    wrong_ = fault::appends;
-}
-
-/// 0 always means the end, so there is no answer to an empty read.
-void file_op::check_transfer() noexcept {
-  if (wrong_ == fault::none && verb_ == file_verb::read && !whole_ && left_ == 0)
-    wrong_ = fault::empty_buffer;
 }
 
 void file_op::to_size(std::int64_t size) noexcept {
@@ -139,11 +112,8 @@ bool file_op::await_ready() noexcept {
     case file_state::entry::entered: inside_ = true;
   }
   if (--task_->budget < 0) return false;  // suspend() gives way first.
-  return must_end(*task_) || try_here(*task_);
-}
-
-void file_op::leave() noexcept {
-  if (std::exchange(inside_, false)) file_->leave(cursor_);
+  stopped_ = glance(*task_);
+  return stopped_ != stop_reason::none || try_here(*task_);
 }
 
 /// Step 3. True if that is the result.
@@ -172,7 +142,7 @@ bool file_op::try_here(task_ctl& task) noexcept {
 file_op::step file_op::try_once() noexcept {
   if (verb_ == file_verb::seek && from_ != seek_from::end) return book(call());
   // relaxed: a hint.
-  if (verb_ != file_verb::read || left_ > cached_most || file_->can.direct ||
+  if (verb_ != file_verb::read || left_ > cached_most ||
       file_->always_waits.load(std::memory_order_relaxed))
     return step::waits;
   std::int64_t n = 0;
@@ -270,9 +240,9 @@ file_op::step file_op::book(std::int64_t outcome) noexcept {
     error_ = static_cast<int>(-outcome);
     return step::final;
   }
+  if (transfers() && outcome != 0) return consume(static_cast<std::size_t>(outcome));
   if (verb_ == file_verb::seek) offset_ = outcome;
   if (!transfers()) return step::final;
-  if (outcome != 0) return consume(static_cast<std::size_t>(outcome));
   if (whole_) wrong_ = verb_ == file_verb::read ? fault::unexpected_end : fault::stuck;
   return step::final;
 }

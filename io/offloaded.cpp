@@ -12,7 +12,7 @@ offloaded::answer offloaded::give_away(task_ctl& task, processor& p) noexcept {
 }
 
 offloaded::answer offloaded::go_on_in_pool(task_ctl& task, processor& p) noexcept {
-  if (!pool_moves_->advance(*this, task, p)) return answer::pending;
+  if (!pool_moves.advance(*this, task, p)) return answer::pending;
   where_ = place::here;
   return refusal() ? answer::refused : answer::pool;
 }
@@ -44,7 +44,7 @@ const char* offloaded::refusal_remedy() const noexcept {
 
 bool offloaded::take_back(task_ctl& task, processor& p) noexcept {
   const bool taken = where_ == place::at_ring ? take_from_ring(ring, task, p)
-                                              : pool_moves_->withdraw(*this, task, p);
+                                              : pool_moves.withdraw(*this, task, p);
   if (taken)
     where_ = place::here;
   else

@@ -49,12 +49,10 @@ struct blocking_moves {
   }
 
   static void refuse(operation& base, stop_reason why) noexcept { from(base).stopped_ = why; }
-
-  static constexpr operation_type type{"blocking", advance, withdraw, refuse};
 };
 
-blocking_op::blocking_op(const pool::job_type& call, pool_lane lane) noexcept
-    : operation(blocking_moves::type), job(call), lane_(lane) {}
+const operation_type blocking_op::pool_moves{"blocking", blocking_moves::advance,
+                                             blocking_moves::withdraw, blocking_moves::refuse};
 
 void blocking_op::hand_back(pool::job& which) noexcept {
   task_ctl& task = *static_cast<blocking_op&>(which).task_;

@@ -36,7 +36,11 @@ enum class file_verb : std::uint8_t { read, write, sync, sync_data, truncate, st
 
 class file_op : public offloaded {
  public:
-  file_op(file_state* on, file_verb what, const char* verb) noexcept;
+  file_op(file_state* on, file_verb what, const char* verb) noexcept
+      : offloaded(work, moves, verb),
+        file_(on),
+        verb_(what),
+        cursor_(transfers() || what == file_verb::seek) {}
   /// Before its start only.
   file_op(file_op&& other) noexcept;
   ~file_op() { leave(); }
@@ -49,17 +53,33 @@ class file_op : public offloaded {
   /// What it reports; a zero code for success.
   std::error_code outcome() const noexcept;
   [[noreturn]] void fail() const;
-  void leave() noexcept;
+  void leave() noexcept {
+    if (std::exchange(inside_, false)) file_->leave(cursor_);
+  }
 
   // ----- before its start: what is wanted -----
 
-  void of_bytes(void* data, std::size_t size) noexcept;
+  void of_bytes(void* data, std::size_t size) noexcept {
+    data_ = data;
+    size_ = left_ = size;
+  }
   void of_buffers(const cove::detail::io_vec* first, std::size_t count) noexcept;
-  void at(std::int64_t offset) noexcept;
+  void at(std::int64_t offset) noexcept {
+    cursor_ = false;
+    offset_ = offset;
+    if (offset < 0)
+      wrong_ = fault::negative_offset;
+    else if (verb_ == file_verb::write && file_ != nullptr && file_->can.appends)
+      wrong_ = fault::appends;
+  }
   void wholly() noexcept { whole_ = true; }
   void to_size(std::int64_t size) noexcept;
   void to_position(std::int64_t offset, seek_from from) noexcept;
-  void check_transfer() noexcept;
+  /// 0 always means the end, so there is no answer to an empty read.
+  void check_transfer() noexcept {
+    if (wrong_ == fault::none && verb_ == file_verb::read && !whole_ && left_ == 0)
+      wrong_ = fault::empty_buffer;
+  }
 
   // ----- afterwards: what came of it -----
 
@@ -88,6 +108,7 @@ class file_op : public offloaded {
 
   static void run(cove::pool::job& which) noexcept;
   static const cove::pool::job_type work;
+  static const cove::detail::operation_type moves;
 
   bool transfers() const noexcept { return verb_ == file_verb::read || verb_ == file_verb::write; }
   bool must_end(task_ctl& task) noexcept;

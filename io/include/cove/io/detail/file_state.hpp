@@ -41,7 +41,7 @@ class file_state {
   };
 
   file_state(int number, traits chosen, std::string&& path) noexcept
-      : fd(number), can(chosen), name(std::move(path)) {}
+      : fd(number), can(chosen), name(std::move(path)), always_waits(chosen.direct) {}
   file_state(const file_state&) = delete;
   file_state& operator=(const file_state&) = delete;
 
@@ -86,8 +86,8 @@ class file_state {
   const std::string name;  ///< The path; empty for adopted numbers.
 
   // Any thread; relaxed: a hint.
-  /// The file system cannot say "not without waiting".
-  cove::detail::atomic<bool> always_waits{false};
+  /// The file system cannot say "not without waiting", or the page cache is not asked at all.
+  cove::detail::atomic<bool> always_waits;
 
  private:
   static constexpr std::uint32_t closed = 1;

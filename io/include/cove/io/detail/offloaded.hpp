@@ -25,8 +25,7 @@ class offloaded : public cove::detail::blocking_op {
 
   offloaded(const cove::pool::job_type& work, const cove::detail::operation_type& moves,
             const char* verb) noexcept
-      : blocking_op(work, pool_lane::file), pool_moves_(type) {
-    type = &moves;
+      : blocking_op(work, pool_lane::file, moves) {
     name = verb;
   }
 
@@ -59,7 +58,7 @@ class offloaded : public cove::detail::blocking_op {
   /// The pool's thread, between two calls: does somebody want this to end?
   bool is_asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
 
-  cove::detail::ring_call ring;
+  cove::detail::ring_call ring;  ///< Whoever gives it away sets all of it first.
   stop_reason stopped_ = stop_reason::none;  ///< Why it ended before its call had.
 
  private:
@@ -68,7 +67,6 @@ class offloaded : public cove::detail::blocking_op {
   answer go_on_in_pool(task_ctl& task, processor& p) noexcept;
   bool take_back(task_ctl& task, processor& p) noexcept;
 
-  const cove::detail::operation_type* pool_moves_;
   place where_ = place::here;
   bool refused_ = false;
   /// relaxed: a hint; the result travels with the completion.

@@ -38,7 +38,12 @@ class blocking_op : public awaitable_base, public operation, protected pool::job
   }
 
  protected:
-  explicit blocking_op(const pool::job_type& call, pool_lane lane) noexcept;
+  /// What its task does with a call on the pool; another's `moves` may end in these.
+  static const operation_type pool_moves;
+
+  explicit blocking_op(const pool::job_type& call, pool_lane lane,
+                       const operation_type& moves = pool_moves) noexcept
+      : operation(moves), job(call), lane_(lane) {}
   ~blocking_op() { COVE_ASSERT(phase_ != phase::submitted); }
 
   static void hand_back(pool::job& which) noexcept;

@@ -27,21 +27,23 @@ enum class ring_verb : std::uint8_t {
 };
 inline constexpr unsigned ring_verbs = 8;
 
+/// Without initial values, as it is part of operations that rarely need it: `call = {}` is a call
+/// of nothing.
 struct ring_call {
-  ring_verb verb = ring_verb::none;
-  bool apart = false;  ///< Takes so long that the worker must not even try it.
-  int fd = -1;
-  void* data = nullptr;
-  std::uint32_t size = 0;
-  int flags = 0;
-  std::int64_t offset = 0;  ///< -1: at the cursor.
+  ring_verb verb;
+  bool apart;  ///< Takes so long that the worker must not even try it.
+  int fd;
+  void* data;
+  std::uint32_t size;
+  int flags;
+  std::int64_t offset;  ///< -1: at the cursor.
 
-  std::int32_t result = 0;  ///< Bytes, a descriptor, 0 or -errno; there when it has ended.
+  std::int32_t result;  ///< Bytes, a descriptor, 0 or -errno; there when it has ended.
 
   // The backend's while it has the call.
-  task_ctl* task = nullptr;
-  unsigned lane = 0;
-  std::uint32_t slot = 0;
+  task_ctl* task;
+  unsigned lane;
+  std::uint32_t slot;
 };
 
 /// Gives the call to the ring of the worker's processor; `task`, which is about to park, is
