@@ -75,7 +75,7 @@ class TestFileCopy(InFolder, unittest.TestCase):
         self.assertIn(f'open "{self.path("none")}": no such file or directory (ENOENT)', errors)
         self.assertFalse(os.path.exists(self.path('to')))
 
-    def test_a_full_disk_leaves_nothing(self):
+    def test_a_full_disk_leaves_what_it_did_not_make(self):
         if not os.path.exists('/dev/full'):
             self.skipTest('there is no /dev/full')
         source = self.write('from', b'x' * 10)
@@ -83,7 +83,45 @@ class TestFileCopy(InFolder, unittest.TestCase):
         code, _, errors = self.copy(source, self.path('to'), '--force')
         self.assertEqual(code, 1)
         self.assertIn('ENOSPC', errors)
-        self.assertFalse(os.path.lexists(self.path('to')))
+        self.assertIn(f'"{self.path("to")}" has lost what it held', errors)
+        self.assertTrue(os.path.islink(self.path('to')))
+
+    def test_a_file_and_itself_are_told_apart_by_no_name(self):
+        source = self.write('from', b'precious')
+        os.link(source, self.path('hard'))
+        os.symlink(source, self.path('soft'))
+        for target in ('from', 'hard', 'soft'):
+            code, _, errors = self.copy(source, self.path(target), '--force')
+            self.assertEqual(code, 1, target)
+            self.assertIn(f'copy "{source}" to "{self.path(target)}"', errors)
+            self.assertIn('they are the same file', errors)
+            self.assertEqual(self.read('from'), b'precious', target)
+        self.assertTrue(os.path.islink(self.path('soft')))
+        self.assertEqual(os.stat(source).st_nlink, 2)
+
+    def test_what_cannot_be_read_costs_the_target_nothing(self):
+        target = self.write('to', b'old')
+        for source in (self.folder, self.path('none')):
+            code, _, errors = self.copy(source, target, '--force')
+            self.assertEqual(code, 1)
+            self.assertIn(f'"{source}"', errors)
+            self.assertEqual(self.read('to'), b'old')
+        code, _, errors = self.copy(self.folder, self.path('new'))
+        self.assertEqual(code, 1)
+        self.assertIn('EISDIR', errors)
+        self.assertFalse(os.path.exists(self.path('new')))
+
+    def test_force_writes_over_what_is_there_in_its_place(self):
+        source, target = self.write('from', b'new'), self.write('to', b'longer and old')
+        os.chmod(target, 0o600)
+        os.link(target, self.path('other'))
+        os.symlink(self.path('free'), self.path('soft'))
+        for name in ('to', 'soft', 'fresh'):
+            self.assertEqual(self.copy(source, self.path(name), '--force'), (0, '', ''))
+        for name in ('to', 'other', 'soft', 'free', 'fresh'):
+            self.assertEqual(self.read(name), b'new', name)
+        self.assertEqual(os.stat(target).st_mode & 0o777, 0o600)
+        self.assertTrue(os.path.islink(self.path('soft')))
 
 
 class TestGzipPool(InFolder, unittest.TestCase):
