@@ -53,7 +53,7 @@ void byte_buffer::free_own() noexcept {
 }
 
 void byte_buffer::consume(std::size_t count) noexcept {
-  COVE_ASSERT(count <= size());
+  COVE_CHECK(count <= size(), "more bytes were consumed than are buffered");
   first_ += count;
 }
 
@@ -65,7 +65,7 @@ void byte_buffer::release() noexcept {
 }
 
 void byte_buffer::adopt(lease received) noexcept {
-  COVE_ASSERT(empty());
+  COVE_CHECK(empty(), "two tasks received into one buffer");
   release();
   lent_ = std::move(received);
   last_ = lent_.size();
@@ -94,7 +94,8 @@ std::span<std::byte> byte_buffer::prepare(std::size_t more) {
 }
 
 void byte_buffer::commit(std::size_t count) noexcept {
-  COVE_ASSERT(own_ != nullptr && count <= own_size_ - last_);
+  COVE_CHECK(own_ != nullptr, "bytes were received into no buffer");
+  COVE_CHECK(count <= own_size_ - last_, "a stream read more than there was room for");
   last_ += count;
 }
 

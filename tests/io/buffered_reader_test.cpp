@@ -1,6 +1,7 @@
 #include <cove/io/buffered_reader.hpp>
 
 #include "support/cancel_sweep.hpp"
+#include "support/forked_child.hpp"
 #include "support/stress.hpp"
 
 #include <cove/io/any_stream.hpp>
@@ -9,6 +10,7 @@
 #include <cove/io/read_to_end.hpp>
 
 #include <array>
+#include <csignal>
 
 namespace {
 
@@ -145,6 +147,31 @@ TEST_CASE("S11 what was peeked at is read later, and fill adds to it") {
     CHECK(end == 0);
     co_await sending;
   });
+}
+
+/// How a child ends in which `body` is a fault; what it says of that is not shown.
+template <class Body>
+int outcome_of_fault(Body body) {
+  return outcome_in_child([&] {
+    ::signal(SIGABRT, SIG_DFL);
+    ::close(STDERR_FILENO);
+    body();
+  });
+}
+
+TEST_CASE("S11 to consume more than is buffered ends the program") {
+  CHECK(outcome_of_fault([] {
+          auto ends = duplex(8);
+          buffered_reader reader(std::move(ends.near));
+          reader.consume(1);
+        }) == -SIGABRT);
+  cove::io::detail::byte_buffer buffer;
+  const std::size_t room = buffer.prepare(1).size();
+  CHECK(outcome_of_fault([&] { buffer.commit(room + 1); }) == -SIGABRT);
+  buffer.commit(3);
+  CHECK(outcome_of_fault([&] { buffer.consume(4); }) == -SIGABRT);
+  CHECK(outcome_of_fault([&] { buffer.adopt({}); }) == -SIGABRT);
+  CHECK(outcome_of_fault([&] { buffer.consume(3); }) == 0);
 }
 
 TEST_CASE("S09 an empty read, delimiter or maximum is refused or an error, and takes nothing") {

@@ -87,7 +87,8 @@ class buffered_reader {
   transfer<std::size_t> fill() { return {"fill", more(1)}; }
   /// What was received and not taken.
   std::span<const std::byte> buffered() const noexcept { return buffer_.bytes(); }
-  /// Takes the first `count` of the buffered bytes.
+  /// Takes the first `count` of the buffered bytes, at most buffered().size(): to take more is a
+  /// fault in the program, and ends it.
   void consume(std::size_t count) noexcept { buffer_.consume(count); }
 
   /// The stream. What is buffered is not in it any more.

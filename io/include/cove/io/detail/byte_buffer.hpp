@@ -24,15 +24,16 @@ class byte_buffer {
   std::size_t size() const noexcept { return last_ - first_; }
   bool empty() const noexcept { return first_ == last_; }
 
-  /// The first `count` bytes are done with.
+  /// The first `count` bytes are done with; at most size(), which is checked.
   void consume(std::size_t count) noexcept;
   /// Gives the memory back, if it is empty.
   void release() noexcept;
-  /// Takes over what was received; only if it is empty.
+  /// Takes over what was received; only if it is empty, which is checked.
   void adopt(lease received) noexcept;
   /// Room for at least `more` bytes behind those that are there. Throws std::bad_alloc.
   std::span<std::byte> prepare(std::size_t more);
-  /// The first `count` bytes of that room were filled.
+  /// The first `count` bytes of that room were filled; at most as many as it has, which is checked:
+  /// it is what a stream says, and that may be a user's.
   void commit(std::size_t count) noexcept;
 
  private:
