@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -26,6 +27,11 @@
 // that: the disk that is full is full for the next way, too, which then says so. A file of /proc
 // has the size 0 and contents that only read(2) is sure to give, so 0 bytes end the copy only where
 // a way has moved some before, or it is the plain one.
+//
+// A clone keeps holes; the others would fill them. So a file that takes less room than it has bytes
+// is copied piece by piece, from SEEK_DATA to SEEK_HOLE of lseek(2), and what is between stays a
+// hole. A file that takes all of its room is not asked, and where the file system does not tell,
+// all of it is copied.
 
 namespace cove::io::detail {
 namespace {
@@ -53,10 +59,14 @@ class opened {
 enum class step : std::uint8_t { moved, ended, refused };
 
 struct moving {
+  moving(int source, int target) noexcept : from(source), to(target) {}
+
   int from;
   int to;
   std::uint64_t copied = 0;
-  std::error_code why;  ///< Of the last refusal.
+  std::uint64_t end = UINT64_MAX;  ///< Where the piece ends that is being copied.
+  std::size_t way = 0;             ///< Those before it were refused.
+  std::error_code why;             ///< Of the last refusal.
 
   step book(ssize_t n) noexcept {
     if (n < 0) return why = last_error(), step::refused;
@@ -64,23 +74,30 @@ struct moving {
     copied += static_cast<std::uint64_t>(n);
     return step::moved;
   }
+  /// What a step may move of the piece.
+  std::size_t part(std::size_t most) const noexcept {
+    return static_cast<std::size_t>(std::min<std::uint64_t>(most, end - copied));
+  }
 };
 
 /// How much a step moves, and so how long a request waits.
 constexpr std::size_t range_bytes = std::size_t{16} << 20U;
 
 step copy_range(moving& on) noexcept {
-  return on.book(uninterrupted(
-      [&] { return ::copy_file_range(on.from, nullptr, on.to, nullptr, range_bytes, 0); }));
+  return on.book(uninterrupted([&] {
+    return ::copy_file_range(on.from, nullptr, on.to, nullptr, on.part(range_bytes), 0);
+  }));
 }
 
 step send_file(moving& on) noexcept {
-  return on.book(uninterrupted([&] { return ::sendfile(on.to, on.from, nullptr, range_bytes); }));
+  return on.book(
+      uninterrupted([&] { return ::sendfile(on.to, on.from, nullptr, on.part(range_bytes)); }));
 }
 
 step read_and_write(moving& on) noexcept {
   std::array<char, std::size_t{64} << 10U> part;
-  const ssize_t n = uninterrupted([&] { return ::read(on.from, part.data(), part.size()); });
+  const std::size_t most = on.part(part.size());
+  const ssize_t n = uninterrupted([&] { return ::read(on.from, part.data(), most); });
   if (n <= 0) return on.book(n);
   for (ssize_t written = 0; written < n;) {
     const auto left = static_cast<std::size_t>(n - written);
@@ -91,25 +108,83 @@ step read_and_write(moving& on) noexcept {
   return on.book(n);
 }
 
-std::error_code copy_contents(moving& on, path_job& job, const asked_flag& asked) noexcept {
+/// Up to the end of the piece, or of the source.
+std::error_code copy_piece(moving& on, path_job& job, const asked_flag& asked) noexcept {
+  constexpr std::array ways{copy_range, send_file, read_and_write};
+  for (; on.way < ways.size(); ++on.way) {
+    const std::uint64_t before = on.copied;
+    step last = step::moved;
+    while (last == step::moved) {
+      if (on.copied == on.end) return {};
+      if (asked.load(std::memory_order_relaxed)) {
+        job.broken_off = true;
+        return {};
+      }
+      last = ways[on.way](on);
+    }
+    const bool is_plain = on.way + 1 == ways.size();
+    if (last == step::ended && (on.copied != before || is_plain)) return {};
+  }
+  return on.why;
+}
+
+/// Where the next piece begins; behind the last one that is `size`, what the file has now.
+std::error_code find_piece(const moving& on, std::uint64_t& size, std::uint64_t& begin) noexcept {
+  for (;;) {
+    const off_t data = ::lseek(on.from, static_cast<off_t>(on.copied), SEEK_DATA);
+    if (data < 0 && errno != ENXIO) return last_error();
+    begin = data < 0 ? size : static_cast<std::uint64_t>(data);
+    if (data >= 0) return {};
+    // Nothing but a hole up to the end: but up to which, if somebody writes meanwhile?
+    struct stat now{};
+    if (::fstat(on.from, &now) != 0) return last_error();
+    const auto size_now = static_cast<std::uint64_t>(now.st_size);
+    if (std::exchange(size, size_now) == size_now) return {};
+  }
+}
+
+/// Has both files stand at `at`.
+std::error_code skip_to(moving& on, std::uint64_t at) noexcept {
+  for (const int fd : {on.from, on.to})
+    if (::lseek(fd, static_cast<off_t>(at), SEEK_SET) < 0) return last_error();
+  on.copied = at;
+  return {};
+}
+
+/// All but the holes of a file of `size` bytes. Where the file system does not tell them: all.
+std::error_code copy_pieces(moving& on, std::uint64_t size, path_job& job,
+                            const asked_flag& asked) noexcept {
+  for (;;) {
+    std::uint64_t begin = 0;
+    if (const std::error_code why = find_piece(on, size, begin))
+      return on.copied == 0 ? copy_piece(on, job, asked) : why;
+    if (begin >= size) break;
+    const off_t hole = ::lseek(on.from, static_cast<off_t>(begin), SEEK_HOLE);
+    if (hole < 0) return last_error();
+    if (const std::error_code why = skip_to(on, begin)) return why;
+    on.end = static_cast<std::uint64_t>(hole);
+    const std::error_code why = copy_piece(on, job, asked);
+    if (why || job.broken_off) return why;
+    if (on.copied != begin) continue;
+    size = begin;  // Somebody has cut the file.
+    break;
+  }
+  const auto end = static_cast<off_t>(size);
+  if (uninterrupted([&] { return ::ftruncate(on.to, end); }) != 0) return last_error();
+  on.copied = size;
+  return {};
+}
+
+std::error_code copy_contents(moving& on, const struct stat& source, path_job& job,
+                              const asked_flag& asked) noexcept {
   if (::ioctl(on.to, FICLONE, on.from) == 0) {
     struct stat made{};
     if (::fstat(on.to, &made) == 0) on.copied = static_cast<std::uint64_t>(made.st_size);
     return {};
   }
-  for (step (*const way)(moving&) noexcept : {copy_range, send_file, read_and_write}) {
-    const std::uint64_t before = on.copied;
-    step last = step::moved;
-    while (last == step::moved) {
-      if (asked.load(std::memory_order_relaxed)) {
-        job.broken_off = true;
-        return {};
-      }
-      last = way(on);
-    }
-    if (last == step::ended && (on.copied != before || way == read_and_write)) return {};
-  }
-  return on.why;
+  constexpr blksize_t sector = 512;
+  if (source.st_blocks >= source.st_size / sector) return copy_piece(on, job, asked);
+  return copy_pieces(on, static_cast<std::uint64_t>(source.st_size), job, asked);
 }
 
 /// The target: made, or there and to be overwritten. What it holds is not touched yet, as it may be
@@ -160,9 +235,9 @@ std::error_code copy_file(path_job& job, const asked_flag& asked) {
   bool made = false;
   opened to(open_target(job, source.st_mode & 0777U, made));
   if (to.fd() < 0) return last_error();
-  moving on{from.fd(), to.fd(), 0, {}};
+  moving on(from.fd(), to.fd());
   std::error_code why = prepare_target(to.fd(), source);
-  if (!why) why = copy_contents(on, job, asked);
+  if (!why) why = copy_contents(on, source, job, asked);
   if (const std::error_code closing = to.close(); !why) why = closing;
   job.count = on.copied;
   if (made && (why || job.broken_off)) ::unlink(job.other.c_str());

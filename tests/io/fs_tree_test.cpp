@@ -305,14 +305,74 @@ TEST_CASE("F08 where the kernel does not copy, copy_file takes the next way") {
   });
 }
 
+/// A file of `size` bytes that holds `text` at each of these places, and holes else.
+std::string file_with_holes(const std::string& path, off_t size, std::string_view text,
+                            std::initializer_list<off_t> places) {
+  std::ofstream to(path, std::ios::binary);
+  for (const off_t place : places) to.seekp(place) << text;
+  to.close();
+  REQUIRE(::truncate(path.c_str(), size) == 0);
+  return path;
+}
+
+std::uint64_t room_of(const std::string& path) {
+  struct stat found{};
+  REQUIRE(::stat(path.c_str(), &found) == 0);
+  return static_cast<std::uint64_t>(found.st_blocks) * 512;
+}
+
+constexpr off_t mebibyte = 1 << 20;
+constexpr off_t holey_size = 4 * mebibyte;
+
+std::array<std::string, 3> files_with_holes(const temporary_folder& in) {
+  const std::string text = pattern(5000);
+  const auto last = holey_size - static_cast<off_t>(text.size());
+  return {file_with_holes(in / "none", holey_size, text, {}),
+          file_with_holes(in / "ends", holey_size, text, {0, last}),
+          file_with_holes(in / "middle", holey_size, text, {mebibyte + 1, 2 * mebibyte})};
+}
+
+task<> check_holes(bool kept) {
+  const temporary_folder in;
+  const auto sources = files_with_holes(in);
+  const std::string to = in.file("to", "old");
+  for (const std::string& from : sources) {
+    const std::uint64_t copied = co_await fs::copy_file(from, to);
+    CHECK(copied == holey_size);
+    const bool same = contents_of(to) == contents_of(from);
+    CHECK(same);
+    if (room_of(from) > mebibyte)
+      MESSAGE("the file system of the temporary folder keeps no holes");
+    else if (kept)
+      CHECK(room_of(to) <= room_of(from) + mebibyte / 2);
+  }
+}
+
+TEST_CASE("F08 copy_file keeps holes, by every way to copy") {
+  run_on_files([]() -> task<> {
+    co_await check_holes(true);
+    constexpr std::array calls{"ioctl=EINVAL", "copy_file_range=ENOSYS", "sendfile=EINVAL"};
+    for (const char* denied : calls) {
+      const bool possible = co_await cove::blocking(cove::pool_lane::file, deny_call, denied);
+      if (!possible) co_return;
+      co_await check_holes(true);
+    }
+    // Where nobody tells where they are, all is copied.
+    co_await cove::blocking(cove::pool_lane::file, deny_call, "lseek=EINVAL");
+    co_await check_holes(false);
+  });
+}
+
 TEST_CASE("F08 a copy that fails or is cancelled leaves no new target") {
   run_on_files([]() -> task<> {
     const temporary_folder in;
     const std::string from = in / "from";
     std::ofstream(from).put('x');
     REQUIRE(::truncate(from.c_str(), 512 << 20) == 0);  // A hole.
+    // A clone takes no time that one could cancel in, nor does a hole.
     const bool filtered = co_await cove::blocking(cove::pool_lane::file, deny_call, "ioctl=EINVAL");
-    if (!filtered) co_return;  // A clone takes no time that one could cancel in.
+    if (!filtered) co_return;
+    co_await cove::blocking(cove::pool_lane::file, deny_call, "lseek=EINVAL");
     const auto copy = [](std::string source, std::string target) -> task<std::uint64_t> {
       co_return co_await fs::copy_file(std::move(source), std::move(target));
     };

@@ -33,7 +33,8 @@ constexpr std::array calls{
     entry{"pwritev2", SYS_pwritev2},
     // Of the ways to copy a file.
     entry{"copy_file_range", SYS_copy_file_range}, entry{"ftruncate", SYS_ftruncate},
-    entry{"ioctl", SYS_ioctl}, entry{"sendfile", SYS_sendfile}, entry{"splice", SYS_splice},
+    entry{"ioctl", SYS_ioctl}, entry{"lseek", SYS_lseek}, entry{"sendfile", SYS_sendfile},
+    entry{"splice", SYS_splice},
     // Of processes.
     entry{"close_range", close_range_call}, entry{"pidfd_send_signal", pidfd_send_signal_call},
     entry{"waitid_by_pidfd", SYS_waitid}};

@@ -93,14 +93,16 @@ detail::path_call<void> rename(std::string from, std::string to,
                                if_exists then = if_exists::replace);
 
 /// Copies a regular file, with its permissions (0777), and gives the number of bytes. Shares the
-/// blocks where the file system can, else lets the kernel copy, else reads and writes. The target,
-/// if it exists, is overwritten, not replaced: its other names see it too.
+/// blocks where the file system can, else lets the kernel copy, else reads and writes. Holes stay
+/// holes, and count as bytes, where the file systems have them. The target, if it exists, is
+/// overwritten, not replaced: its other names see it too.
 ///
 /// Errors:       file_exists with if_exists::refuse; invalid_argument if one of them is no regular
 ///               file or both are the same file; is_a_directory.
 /// Cancellation: leaves off within some mebibytes; canceled::transferred() says after how many
 ///               bytes. As after an error, a target that it has made is removed again; one that was
 ///               there is left with a part of the contents.
+/// Source:       ioctl_ficlone(2), copy_file_range(2), sendfile(2), lseek(2).
 detail::path_call<std::uint64_t> copy_file(std::string from, std::string to,
                                            if_exists then = if_exists::replace);
 
