@@ -49,6 +49,11 @@ std::size_t read_prefix(const frame_format& format, std::span<const std::byte> b
 void check_line(std::string_view line) {
   if (line.find('\n') != std::string_view::npos)
     throw_invalid("write_line", "the line has an end of line inside; write its parts");
+  if (line.ends_with('\r'))
+    throw_invalid(
+        "write_line",
+        "the line ends in CR, which would be read as a part of its end; leave it out, and "
+        "give \"\\r\\n\" as the end if there is to be one");
 }
 
 }  // namespace cove::io::detail

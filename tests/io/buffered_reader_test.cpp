@@ -334,7 +334,11 @@ TEST_CASE("a frame that does not fit its prefix, and a line with a line inside, 
     CHECK(allowed.error() == std::errc::message_size);
     const auto line = co_await cove::io::write_line(writer, "a\nb").as_result();
     CHECK(line.error() == std::errc::invalid_argument);
+    const std::string ends = co_await outcome_of(cove::io::write_line(writer, "abc\r"));
+    CHECK(ends.starts_with("write_line: invalid argument (EINVAL); the line ends in CR"));
     CHECK(writer.unflushed() == 0);
+    co_await cove::io::write_line(writer, "\ra", "\n");
+    CHECK(writer.discard() == 3);
     co_await cove::io::write_line(writer, "ab", "\r\n");
     CHECK(writer.unflushed() == 4);
     CHECK(writer.discard() == 4);

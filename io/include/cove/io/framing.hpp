@@ -38,7 +38,7 @@ struct frame_prefix {
 frame_prefix make_prefix(const frame_format& format, std::size_t size);
 /// The length that a prefix says. Throws message_size for one that the format does not allow.
 std::size_t read_prefix(const frame_format& format, std::span<const std::byte> bytes);
-/// Throws invalid_argument for a line with an end of line inside.
+/// Throws invalid_argument for a line that would be read as another.
 void check_line(std::string_view line);
 
 }  // namespace detail
@@ -85,7 +85,8 @@ task<> write_frame(buffered_writer<S>& to, std::span<const std::byte> payload,
 /// Writes a line and its end. It is buffered until the writer is flushed or full. To read lines is
 /// a matter of buffered_reader::read_line().
 ///
-/// Errors:       those of the writer; invalid_argument for a line with an end of line inside.
+/// Errors:       those of the writer; invalid_argument for a line with an end of line inside, or a
+///               CR at its end, which read_line() would take for a part of that.
 /// Cancellation: safe: nothing of the line was taken.
 template <class S>
 task<> write_line(buffered_writer<S>& to, std::string_view line, std::string_view end = "\n") {
