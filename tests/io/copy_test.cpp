@@ -50,6 +50,28 @@ TEST_CASE("S21 a part is copied, and what is behind it can still be read") {
   });
 }
 
+TEST_CASE("S21 an offset is refused by what is no file, and nothing is taken") {
+  run_test([]() -> task<> {
+    auto source = cove::io::duplex(10);
+    auto target = cove::io::duplex(10);
+    co_await source.far.write_all(cove::io::bytes_of("text"));
+    source.far.shutdown_write();
+    copy_options options;
+    options.offset = 0;
+    const std::string plain = co_await outcome_of(copy(source.near, target.near, options));
+    CHECK(plain ==
+          "copy: invalid argument (EINVAL); only a file can be copied from an offset; read or skip "
+          "what is before it, and give no offset");
+    cove::io::buffered_reader reader(source.near);
+    const auto buffered = co_await copy(reader, target.near, options).as_result();
+    CHECK(buffered.error == std::errc::invalid_argument);
+    CHECK(buffered.n == 0);
+    options.offset.reset();
+    const std::size_t copied = co_await copy(reader, target.near, options);
+    CHECK(copied == 4);
+  });
+}
+
 TEST_CASE(
     "S21 streams the kernel does not know are copied through a buffer, erased ones as within") {
   run_test([]() -> task<> {

@@ -18,7 +18,8 @@ struct copy_options {
   constexpr explicit copy_options(std::uint64_t limit) noexcept : most(limit) {}
 
   std::uint64_t most = UINT64_MAX;
-  /// Of a file: where to begin, in place of its cursor, which then stays where it is.
+  /// Of a file: where to begin, in place of its cursor, which then stays where it is. Other sources
+  /// refuse it.
   std::optional<std::int64_t> offset;
   /// Takes what was read and could not be written when the copy ends early; see copy().
   std::string* unsent = nullptr;
@@ -63,6 +64,9 @@ task<transfer_outcome> copy_access::few(buffered_reader<S>& of, std::size_t most
   of.buffer_.commit(came.n);
   co_return came;
 }
+
+/// What comes of a copy that was given an offset and no file.
+task<transfer_outcome> refuse_offset();
 
 inline transfer_outcome copy_ended(std::size_t n, std::error_code error, const char* verb) {
   transfer_outcome ended(n, error);
@@ -186,7 +190,7 @@ COVE_COROUTINE_TEMPLATES_END
 /// buffer. A copy that waits for a socket or pipe holds no buffer.
 ///
 /// Errors:       those of both streams, as "copy, reading" and "copy, writing"; the count says how
-///               much was written.
+///               much was written. invalid_argument, before anything is read, for an offset.
 /// Cancellation: the count says how much was written. What was read and not written, at most a
 ///               mebibyte, is in `options.unsent`, if that is given, and else lost. From a
 ///               buffered_reader nothing is lost: it is still there.
@@ -197,12 +201,14 @@ template <class From, class To>
 transfer<std::size_t> copy(From& from, To& to, copy_options options = copy_options()) {
   detail::must_be_readable<From>();
   detail::must_be_writable<To>();
+  if (options.offset) return {"copy", detail::refuse_offset()};
   return {"copy", detail::copy_plain(from, to, options, detail::copy_way::by_size)};
 }
 template <class S, class To>
 transfer<std::size_t> copy(buffered_reader<S>& from, To& to,
                            copy_options options = copy_options()) {
   detail::must_be_writable<To>();
+  if (options.offset) return {"copy", detail::refuse_offset()};
   return {"copy", detail::copy_buffered(from, to, options.most, detail::copy_way::by_size)};
 }
 
