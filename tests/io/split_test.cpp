@@ -2,8 +2,10 @@
 
 #include "support/runtime_test.hpp"
 
+#include <cove/io/any_stream.hpp>
 #include <cove/io/buffer.hpp>
 #include <cove/io/duplex.hpp>
+#include <cove/runtime/virtual_time.hpp>
 
 #include <array>
 
@@ -11,6 +13,7 @@ namespace {
 
 using namespace cove::test;
 using cove::task;
+using cove::io::any_stream;
 using cove::io::bytes_of;
 using cove::io::duplex_stream;
 using owned_reader = cove::io::read_half<duplex_stream>;
@@ -70,6 +73,44 @@ TEST_CASE("S18 a stream ends when both of its halves are gone, in either order")
       const std::size_t end = co_await far.read_some(room);
       CHECK(end == 0);
     }
+  });
+}
+
+/// A duplex whose end is told by an await.
+class awaited : public duplex_stream {
+ public:
+  explicit awaited(duplex_stream of) : duplex_stream(std::move(of)) {}
+  task<> shutdown_write() {
+    duplex_stream::shutdown_write();
+    co_return;
+  }
+};
+static_assert(cove::io::byte_stream<awaited>);
+
+/// What the other end reads when the writing half of `near` has gone and the reading one has not:
+/// an end of stream, or nothing for now.
+task<std::string> seen_after_writer(any_stream near, duplex_stream far) {
+  auto halves = cove::io::split(std::move(near));
+  {
+    const auto gone = std::move(halves.writer);
+  }
+  std::array<std::byte, 4> room;
+  auto reading = cove::with_timeout(far.read_some(room), std::chrono::milliseconds(1));
+  const auto read = co_await std::move(reading).as_result();
+  if (!read) co_return "nothing";
+  co_return *read == 0 ? "end" : "bytes";
+}
+
+TEST_CASE("S18 an any_stream ends with its writing half where the stream within would") {
+  cove::test::run([]() -> task<> {
+    auto plain = cove::io::duplex(8);
+    const std::string told =
+        co_await seen_after_writer(any_stream(std::move(plain.near)), std::move(plain.far));
+    CHECK(told == "end");
+    auto slow = cove::io::duplex(8);
+    const std::string not_told =
+        co_await seen_after_writer(any_stream(awaited(std::move(slow.near))), std::move(slow.far));
+    CHECK(not_told == "nothing");
   });
 }
 

@@ -18,6 +18,7 @@ class stream_model {
   virtual void write_some(transfer_room& room, std::span<const std::byte> buffer) = 0;
   virtual void write_all(transfer_room& room, std::span<const std::byte> buffer) = 0;
   virtual task<> shutdown_write() = 0;
+  virtual void abandon_writing() noexcept = 0;
   virtual task<std::error_code> close() = 0;
   virtual cove::detail::descriptor* kernel_end() noexcept = 0;
 };
@@ -49,6 +50,7 @@ class stream_model_of final : public stream_model {
     put(room, [&] { return stream_.write_all(buffer).as_result(); });
   }
   task<> shutdown_write() override { return finish_writing(stream_); }
+  void abandon_writing() noexcept override { detail::abandon_writing(stream_); }
   task<std::error_code> close() override { return await_close(stream_); }
   cove::detail::descriptor* kernel_end() noexcept override { return detail::kernel_end(stream_); }
 
@@ -134,6 +136,10 @@ class any_stream {
     return was_closed();
   }
 
+  /// Not for users: what a half does that goes.
+  void abandon_writing() noexcept {
+    if (model_ != nullptr) model_->abandon_writing();
+  }
   /// Not for users: what copy() hands to the kernel.
   cove::detail::descriptor* kernel_end() noexcept {
     return model_ != nullptr ? model_->kernel_end() : nullptr;

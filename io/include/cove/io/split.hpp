@@ -109,8 +109,7 @@ class write_half {
     }
     return *this;
   }
-  /// Says that no more comes, where shutdown_write() of the stream need not be awaited. Of a
-  /// borrowed stream nothing.
+  /// Says that no more comes; see split(). Of a borrowed stream nothing.
   ~write_half() { finish(); }
 
   /// Writes at least one byte.
@@ -129,17 +128,8 @@ class write_half {
 
  private:
   void finish() noexcept {
-    if constexpr (!std::is_reference_v<S>) {
-      if constexpr (std::is_void_v<decltype(std::declval<S&>().shutdown_write())>) {
-        if (held_.get() == nullptr) return;
-        try {
-          held_.get()->shutdown_write();
-        } catch (const std::system_error&) {
-          // It is broken or closed: the other end knows, or will.
-          return;
-        }
-      }
-    }
+    if constexpr (!std::is_reference_v<S>)
+      if (held_.get() != nullptr) detail::abandon_writing(*held_.get());
   }
 
   typename detail::holder_of<S>::type held_;
@@ -156,6 +146,8 @@ struct stream_halves {
 
 /// Splits a stream into a half for the task that reads and one for the task that writes. When the
 /// writing half goes the other end sees the end of the stream; when both are gone the stream ends.
+/// A stream whose shutdown_write() has to be awaited, as one that still has something to write, or
+/// an any_stream with such a one within, does not end with the half: await it before.
 ///
 ///     auto [reader, writer] = cove::io::split(std::move(peer));
 ///     auto sending = cove::spawn(send_updates, std::move(writer));

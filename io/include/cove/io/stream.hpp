@@ -114,6 +114,21 @@ constexpr void must_be_byte_stream() {
                 "<cove/io/stream.hpp>");
 }
 
+/// Says that no more comes, where that need not be awaited; else nothing. For destructors.
+template <class S>
+void abandon_writing(S& stream) noexcept {
+  if constexpr (requires { stream.abandon_writing(); }) {
+    stream.abandon_writing();
+  } else if constexpr (std::is_void_v<decltype(stream.shutdown_write())>) {
+    try {
+      stream.shutdown_write();
+    } catch (const std::system_error&) {
+      // It is broken or closed: the other end knows, or will.
+      return;
+    }
+  }
+}
+
 }  // namespace detail
 
 COVE_COROUTINE_TEMPLATES_BEGIN
