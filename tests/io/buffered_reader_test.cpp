@@ -121,6 +121,8 @@ TEST_CASE("S23 an exact or delimited read of a stream that ends is an unexpected
     const cove::io_result exact = co_await reader.read_exact(room).as_result();
     CHECK(exact.error == cove::errc::unexpected_end);
     CHECK(exact.n == 3);
+    CHECK(text_of(std::span(room).first(exact.n)) == "abc");
+    CHECK(reader.buffered().empty());
     const cove::io_result again = co_await reader.read_exact(room).as_result();
     CHECK(again.error == cove::errc::unexpected_end);
     CHECK(again.n == 0);

@@ -47,8 +47,10 @@ inline void check_read(const char* verb, const transfer_outcome& read) {
 ///
 /// Errors:       those of the stream; message_size for what is longer than it may be;
 ///               errc::unexpected_end if the stream ends inside a piece. After each of these, what
-///               was received is still there, and is what the next read begins with.
-/// Cancellation: safe: what was received of a piece stays buffered, and nothing of it was taken.
+///               was received is still there, and is what the next read begins with; only
+///               read_exact() has taken it, into its buffer.
+/// Cancellation: safe: what was received of a piece stays buffered, and nothing of it was taken;
+///               by read_exact() it was.
 /// Threads:      one task at a time.
 /// Lifetime:     views are valid until the next operation of the reader. A stream given by
 ///               reference must outlive the reader.
@@ -70,7 +72,8 @@ class buffered_reader {
     return {"read_some", some(buffer)};
   }
   /// Reads until `buffer` is full.
-  /// Errors, Cancellation: the count says how much of `buffer` was filled.
+  /// Errors, Cancellation: what came before is in `buffer`, and not in the reader any
+  ///               more; the count, io_error::transferred(), says how much.
   transfer<void> read_exact(std::span<std::byte> buffer) { return {"read_exact", exact(buffer)}; }
 
   /// Reads up to and with `delimiter`, and gives that. `most` counts the delimiter, too.
