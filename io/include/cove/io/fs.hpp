@@ -76,7 +76,8 @@ detail::path_call<void> remove(std::string path);
 /// nothing outside is touched, whatever others rename meanwhile. What others remove meanwhile is no
 /// error, and what they add is removed, too, unless they keep on adding: then directory_not_empty.
 /// What cannot be removed is left and the rest goes; the first such error is the outcome and its
-/// text names the place.
+/// text names the place. A slash at the end says nothing: of "link/" the link goes, and not what it
+/// leads to, where `rm -r` refuses, and of "file/" the file.
 ///
 /// Errors:       invalid_argument for "/", "." and ".." as the last part.
 /// Cancellation: leaves off between two names; what is gone is gone. canceled::transferred() says
