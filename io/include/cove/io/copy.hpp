@@ -12,6 +12,9 @@
 namespace cove::io {
 
 /// What copy() may be told.
+///
+/// Threads:  a value.
+/// Units:    bytes.
 struct copy_options {
   constexpr copy_options() noexcept = default;
   /// At most so many bytes.
@@ -194,6 +197,7 @@ COVE_COROUTINE_TEMPLATES_END
 /// Cancellation: the count says how much was written. What was read and not written, at most a
 ///               mebibyte, is in `options.unsent`, if that is given, and else lost. From a
 ///               buffered_reader nothing is lost: it is still there.
+/// Threads:      it reads the one and writes the other, as the task that awaits it would.
 /// Lifetime:     both streams must outlive the await.
 /// Units:        bytes.
 /// Source:       splice(2).

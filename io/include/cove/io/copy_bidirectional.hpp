@@ -6,6 +6,9 @@
 namespace cove::io {
 
 /// How copying in both directions ended.
+///
+/// Threads:  a value.
+/// Units:    bytes.
 struct relayed {
   std::size_t a_to_b = 0;
   std::size_t b_to_a = 0;
@@ -72,7 +75,9 @@ COVE_COROUTINE_TEMPLATES_END
 /// Errors:       the first one of either direction; io_error::transferred() is the sum.
 ///               `.as_result()` gives both counts and the error instead.
 /// Cancellation: ends both directions; what was read and not yet written is lost, as in copy().
+/// Threads:      two tasks use each stream meanwhile, one reads and one writes it; no other may.
 /// Lifetime:     both streams must outlive the await. Neither is closed.
+/// Units:        bytes.
 template <class A, class B>
 detail::relay copy_bidirectional(A& a, B& b) {
   detail::must_be_byte_stream<A>();

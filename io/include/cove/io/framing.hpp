@@ -14,6 +14,9 @@ enum class prefix_size : unsigned char { one = 1, two = 2, four = 4, eight = 8 }
 /// Frames that begin with their length.
 ///
 ///     constexpr cove::io::frame_format format(65536);   // 4 bytes, big endian
+///
+/// Threads:  a value.
+/// Units:    bytes.
 struct frame_format {
   /// `largest`: the most bytes a frame may have, without its prefix; mandatory, because the other
   /// end says how long a frame is.
@@ -51,6 +54,7 @@ COVE_COROUTINE_TEMPLATES_BEGIN
 /// Errors:       those of the reader; message_size for a longer frame, which is left unread, prefix
 ///               and all; errc::unexpected_end if the stream ends inside a frame.
 /// Cancellation: safe: what has come of a frame stays in the reader.
+/// Threads:      as the reader.
 /// Lifetime:     the view is valid until the next operation of the reader.
 template <class S>
 task<std::optional<std::span<const std::byte>>> read_frame(buffered_reader<S>& from,
@@ -75,6 +79,8 @@ task<std::optional<std::span<const std::byte>>> read_frame(buffered_reader<S>& f
 ///
 /// Errors:       those of the writer; message_size for a payload that the format does not allow.
 /// Cancellation: safe: nothing of the frame was taken.
+/// Threads:      as the writer.
+/// Lifetime:     the payload must outlive the await.
 template <class S>
 task<> write_frame(buffered_writer<S>& to, std::span<const std::byte> payload,
                    frame_format format) {
@@ -88,6 +94,8 @@ task<> write_frame(buffered_writer<S>& to, std::span<const std::byte> payload,
 /// Errors:       those of the writer; invalid_argument for a line with an end of line inside, or a
 ///               CR at its end, which read_line() would take for a part of that.
 /// Cancellation: safe: nothing of the line was taken.
+/// Threads:      as the writer.
+/// Lifetime:     line and end must outlive the await.
 template <class S>
 task<> write_line(buffered_writer<S>& to, std::string_view line, std::string_view end = "\n") {
   detail::check_line(line);

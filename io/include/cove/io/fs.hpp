@@ -37,6 +37,7 @@ detail::path_call<file_status> lstat(std::string path);
 
 /// Whether the path leads to anything. A link that leads nowhere is nothing. What cannot be found
 /// out is an error: permission_denied.
+/// Source: access(2), with the real user.
 detail::path_call<bool> exists(std::string path);
 
 /// What a process may want to do with a file; combine them with `|`.
@@ -48,25 +49,29 @@ constexpr right operator|(right a, right b) noexcept {
 /// Succeeds if this process has the rights; those who ask in order to open the file had better open
 /// it.
 /// Errors: permission_denied; read_only_file_system; no_such_file_or_directory.
-/// Source: access(2), with the effective user.
+/// Source: faccessat(2) with AT_EACCESS: the effective user.
 detail::path_call<void> access(std::string path, right wanted);
 
 /// Makes a directory. `mode` goes through the process's umask.
 /// Errors: file_exists, whatever it is; no_such_file_or_directory if its parent is missing.
+/// Source: mkdir(2).
 detail::path_call<void> mkdir(std::string path, std::uint32_t mode = 0777);
 
 /// Makes a directory and those above it that are missing. True if it made the last one, false if it
 /// was there.
 /// Errors: not_a_directory if something else is in the way, which the text names.
+/// Source: mkdir(2).
 detail::path_call<bool> create_directories(std::string path, std::uint32_t mode = 0777);
 
 /// Makes a directory that nobody else has: `prefix` and six characters of the system's choice. Only
 /// its owner may enter it. Gives its path.
+/// Errors: no_such_file_or_directory if its parent is missing.
 /// Source: mkdtemp(3).
 detail::path_call<std::string> mkdtemp(std::string prefix);
 
 /// Removes a file, a symbolic link or an empty directory.
 /// Errors: no_such_file_or_directory; directory_not_empty.
+/// Source: unlink(2), rmdir(2).
 detail::path_call<void> remove(std::string path);
 
 /// Removes what has this name, and if that is a directory everything in it; gives how many names
@@ -82,6 +87,7 @@ detail::path_call<void> remove(std::string path);
 /// Errors:       invalid_argument for "/", "." and ".." as the last part.
 /// Cancellation: leaves off between two names; what is gone is gone. canceled::transferred() says
 ///               how many.
+/// Source:       unlinkat(2), openat(2) with O_NOFOLLOW.
 detail::path_call<std::uint64_t> remove_all(std::string path);
 
 /// What is to happen if the target exists.
@@ -90,6 +96,7 @@ enum class if_exists : std::uint8_t { replace, refuse };
 /// Gives a file or directory another name, in one step: nobody sees both or none.
 /// Errors: cross_device_link between file systems: copy_file() and remove(); file_exists with
 ///         if_exists::refuse; directory_not_empty if it would replace such a directory.
+/// Source: rename(2); renameat2(2) with RENAME_NOREPLACE.
 detail::path_call<void> rename(std::string from, std::string to,
                                if_exists then = if_exists::replace);
 
@@ -109,28 +116,39 @@ detail::path_call<std::uint64_t> copy_file(std::string from, std::string to,
 
 /// Makes a symbolic link `path` that leads to `target`, any text.
 /// Errors: file_exists.
+/// Source: symlink(2).
 detail::path_call<void> symlink(std::string target, std::string path);
 /// What a symbolic link says.
 /// Errors: invalid_argument if it is none.
+/// Source: readlink(2).
 detail::path_call<std::string> readlink(std::string path);
 /// Gives an existing file one more name, `path`.
 /// Errors: file_exists; cross_device_link; operation_not_permitted for directories.
+/// Source: link(2).
 detail::path_call<void> link(std::string existing, std::string path);
 
 /// The path from the root without symbolic links, "." and "..".
 /// Errors: no_such_file_or_directory; too_many_symbolic_link_levels.
+/// Source: realpath(3).
 detail::path_call<std::string> realpath(std::string path);
 
 /// Sets permissions: 07777, of what the path leads to.
 /// Errors: operation_not_permitted for those who do not own it.
+/// Source: chmod(2).
 detail::path_call<void> chmod(std::string path, std::uint32_t mode);
 /// Sets when the contents were last read and written; file systems keep what they can of it.
+/// Errors: operation_not_permitted for those who do not own it; read_only_file_system.
+/// Source: utimensat(2).
 detail::path_call<void> utimes(std::string path, file_time accessed, file_time modified);
 /// Makes a file longer, with zeros, or shorter.
 /// Errors: is_a_directory; file_too_large; invalid_argument for what is no regular file.
+/// Units:  bytes.
+/// Source: truncate(2).
 detail::path_call<void> truncate(std::string path, std::uint64_t size);
 
 /// What the file system has on which the path is.
+/// Errors: no_such_file_or_directory; permission_denied; function_not_supported.
+/// Source: statvfs(3).
 detail::path_call<file_system_status> statfs(std::string path);
 
 }  // namespace cove::io::fs

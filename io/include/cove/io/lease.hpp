@@ -11,6 +11,7 @@ namespace cove::io {
 ///
 /// Threads:  may be used and dropped on any thread.
 /// Lifetime: independent of stream and runtime. Keep it short: copy what you keep.
+/// Units:    bytes.
 class lease {
  public:
   /// An empty lease: the end of the stream.

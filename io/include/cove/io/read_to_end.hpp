@@ -40,6 +40,7 @@ COVE_COROUTINE_TEMPLATES_END
 ///
 /// Errors:       those of the stream; message_size if more than `most` bytes come.
 /// Cancellation: safe. Whatever ends it, `into` has all that was read, also what is beyond `most`.
+/// Threads:      as a read of the stream; nobody else may use `into`.
 /// Lifetime:     stream and text must outlive the await.
 /// Units:        bytes.
 template <class S>

@@ -153,6 +153,7 @@ struct stream_halves {
 ///     auto sending = cove::spawn(send_updates, std::move(writer));
 ///     co_await read_commands(std::move(reader));
 ///
+/// Errors:   thrown; std::bad_alloc, and the stream has ended then.
 /// Lifetime: independent of each other; allocates once.
 template <class S>
   requires(!std::is_lvalue_reference_v<S>)

@@ -46,6 +46,8 @@ struct standard_stream {
 ///
 /// Threads:  one task reads at a time; any task may close.
 /// Lifetime: must outlive its operations.
+/// Units:    bytes.
+/// Source:   read(2), preadv2(2).
 class input_stream {
  public:
   /// Closed: every operation reports errc::closed.
@@ -77,6 +79,8 @@ class input_stream {
 ///
 /// Threads:  one task writes at a time; any task may close.
 /// Lifetime: must outlive its operations.
+/// Units:    bytes.
+/// Source:   write(2), pwritev2(2).
 class output_stream {
  public:
   /// Closed: every operation reports errc::closed.
@@ -108,8 +112,10 @@ class output_stream {
 
 /// What the process's descriptor 0 is now. Each call gives a stream of its own; two that read the
 /// same take each other's bytes. May be called outside of any runtime.
-/// Errors: thrown; bad_file_descriptor if it is closed, or not open for reading;
-///         too_many_files_open and the like.
+/// Errors:  thrown; bad_file_descriptor if it is closed, or not open for reading;
+///          too_many_files_open and the like.
+/// Threads: any.
+/// Source:  stdin(3); proc_pid_fd(5), through which a pipe or terminal is opened once more.
 input_stream standard_input();
 /// The same for 1 and 2.
 output_stream standard_output();

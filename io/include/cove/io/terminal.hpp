@@ -25,6 +25,7 @@ struct terminal_size {
 ///     }
 ///
 /// Threads: any.
+/// Source:  ioctl_tty(2), TIOCGWINSZ.
 std::optional<terminal_size> size_of_terminal(int fd = 1) noexcept;
 
 /// While it lives, the terminal gives each key at once and as it is: no echo, no line to be edited,

@@ -43,6 +43,9 @@ class transfer_report;
 /// `co_await` throws io_error (or canceled) with the count; `.as_result()` gives an io_result.
 /// Lazy: it begins when it is awaited.
 /// Cancellation: passes to what the coroutine awaits; that must tell in `n` what it had moved.
+/// Threads:      awaited once, by one task.
+/// Lifetime:     what the coroutine was given by reference, as the stream and the caller's buffer,
+///               must outlive the await.
 template <class T>
 class [[nodiscard]] transfer : public cove::detail::child_result_awaiter<transfer_outcome> {
   using child = cove::detail::child_result_awaiter<transfer_outcome>;

@@ -8,6 +8,8 @@
 namespace cove {
 
 /// What a lane of the pool may do; see pool_lane and blocking(). What is 0 is chosen.
+///
+/// Threads:  a value.
 struct lane_options {
   /// Threads that are started as soon as there are calls for them.
   unsigned threads = 0;
@@ -30,7 +32,9 @@ struct pool_options {
   lane_options user;  ///< Four threads for each worker, at least 16; no more.
 };
 
-/// What a lane has been doing.
+/// What a lane has been doing, at one moment.
+///
+/// Threads:  a value.
 struct lane_stats {
   unsigned threads = 0;
   unsigned threads_max = 0;
