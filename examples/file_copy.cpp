@@ -41,7 +41,9 @@ cove::task<> copy_bytes(file& from, file& to, std::vector<std::byte>& filling, s
     std::swap(filling, emptying);
     auto next = cove::spawn(read_piece, std::ref(from), std::span(filling));
     const auto written = co_await to.write_all(std::span(emptying).first(filled)).as_result();
-    filled = co_await next;  // Before anything else: it uses the buffer.
+    // Before anything else, and even if this task is asked to end: it uses the buffer.
+    filled = co_await cove::shield(next);
+    if (written.error == std::errc::operation_canceled) throw cove::canceled("write the copy");
     if (written.error) throw cove::error(written.error, "write the copy");
     shown.add(written.n);
   }

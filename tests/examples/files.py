@@ -3,6 +3,7 @@
 import gzip
 import os
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -10,7 +11,7 @@ import tempfile
 import unittest
 
 from contracts import CommandLine, Server, example
-from running import LIMIT_S, run, running, serving
+from running import LIMIT_S, on_terminal, run, running, serving
 
 
 def some_bytes(count, seed=1):
@@ -122,6 +123,46 @@ class TestFileCopy(InFolder, unittest.TestCase):
             self.assertEqual(self.read(name), b'new', name)
         self.assertEqual(os.stat(target).st_mode & 0o777, 0o600)
         self.assertTrue(os.path.islink(self.path('soft')))
+
+
+    def test_a_bar_on_a_terminal_shows_how_far_it_is(self):
+        source = self.write('from', some_bytes(3 << 20))
+        with on_terminal(example('file_copy'), '--piece', '4096', source,
+                         self.path('to')) as program:
+            code, shown = program.finish()
+        self.assertEqual(code, 0, shown)
+        # Each state is drawn over the one before; the last one says all.
+        states = shown.split('\r\x1b[K')
+        self.assertEqual(states[0], '')
+        self.assertGreater(len(states), 2, shown)
+        for state in states[1:]:
+            self.assertRegex(state, r'^\[#* *\] +\d+ %  \d+\.\d MiB')
+        self.assertTrue(states[1].startswith('[' + ' ' * 40 + ']   0 %  0.0 MiB'), shown)
+        self.assertEqual(states[-1], '[' + '#' * 40 + '] 100 %  3.0 MiB\r\n')
+
+    def interrupted(self, *arguments):
+        """What is shown of an endless copy that a Ctrl-C ends in the middle."""
+        def limit_size():  # Of a copy that would not end.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 32, 1 << 32))
+        with on_terminal(example('file_copy'), '--piece', '65536', '/dev/zero', *arguments,
+                         preexec=limit_size) as program:
+            program.show(r'\d MiB')
+            program.type('\x03')
+            code, shown = program.finish()
+        self.assertEqual(code, 128 + signal.SIGINT, shown)
+        return shown
+
+    def test_an_interrupted_copy_is_removed(self):
+        target = self.path('to')
+        shown = self.interrupted(target)
+        self.assertTrue(shown.endswith(f'file_copy: stopped; "{target}" was removed\r\n'), shown)
+        self.assertFalse(os.path.lexists(target))
+
+    def test_an_interrupted_copy_leaves_what_it_did_not_make(self):
+        target = self.write('to', b'old')
+        shown = self.interrupted('--force', target)
+        self.assertIn(f'file_copy: stopped; "{target}" has lost what it held', shown)
+        self.assertTrue(os.path.exists(target))
 
 
 class TestGzipPool(InFolder, unittest.TestCase):

@@ -1,15 +1,19 @@
 """Runs example programs for tests: every wait has a limit, every process is ended by its own id."""
 
 import contextlib
+import fcntl
 import os
+import pty
 import re
 import selectors
 import subprocess
 import tempfile
+import termios
 import time
 
 LIMIT_S = 60  # What no step of a test takes, even under a sanitizer on a busy machine.
 STALL = re.compile(r'\[warning\] task \d+ .* has kept thread \d+ for ')
+STALL_IN_TEXT = re.compile(r'(\[[^]\r\n]*\] )*' + STALL.pattern + r'[^\r\n]*\r\n')
 
 
 class Program:
@@ -64,6 +68,78 @@ class Program:
         finally:
             self.process.stdout.close()
             self.errors_file.close()
+
+
+class OnTerminal:
+    """A program whose standard streams are a terminal of its own, as a user would see it. Standard
+    output and error come mixed, and what is typed is shown."""
+
+    def __init__(self, *command, preexec=None):
+        def take_terminal():
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # So that Ctrl-C is a signal.
+            if preexec:
+                preexec()
+
+        self.name = os.path.basename(command[0])
+        self.master, slave = pty.openpty()
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+                preexec_fn=take_terminal)
+        except BaseException:
+            os.close(self.master)
+            raise
+        finally:
+            os.close(slave)
+        self.shown = ''
+
+    def read(self):
+        """Adds to what is shown; false at the end."""
+        try:
+            more = os.read(self.master, 4096)
+        except OSError:  # EIO: nobody has the other side any more.
+            return False
+        self.shown += more.decode(errors='replace')
+        return bool(more)
+
+    def show(self, pattern, limit_s=LIMIT_S):
+        """Waits until something that fits the pattern is shown."""
+        end = time.monotonic() + limit_s
+        with selectors.DefaultSelector() as ready:
+            ready.register(self.master, selectors.EVENT_READ)
+            while not re.search(pattern, self.shown):
+                if not ready.select(max(0, end - time.monotonic())) or not self.read():
+                    raise AssertionError(f'{self.name} did not show {pattern}: {self.shown!r}')
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+    def finish(self, limit_s=LIMIT_S):
+        """Waits for the end: exit code and all that was shown, without the reports of stalls."""
+        end = time.monotonic() + limit_s
+        with selectors.DefaultSelector() as ready:
+            ready.register(self.master, selectors.EVENT_READ)
+            while ready.select(max(0, end - time.monotonic())) and self.read():
+                pass
+        code = self.process.wait(max(0, end - time.monotonic()))
+        return code, STALL_IN_TEXT.sub('', self.shown)
+
+    def end(self):
+        try:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait(LIMIT_S)
+        finally:
+            os.close(self.master)
+
+
+@contextlib.contextmanager
+def on_terminal(*command, preexec=None):
+    program = OnTerminal(*command, preexec=preexec)
+    try:
+        yield program
+    finally:
+        program.end()
 
 
 @contextlib.contextmanager
