@@ -17,7 +17,7 @@ sched::virtual_clock* clock_of(const task_ctl& task) noexcept {
 struct blocking_moves {
   static blocking_op& from(operation& op) noexcept { return static_cast<blocking_op&>(op); }
 
-  static bool advance(operation& base, task_ctl& task, sched::processor&) noexcept {
+  static bool advance(operation& base, task_ctl& task, sched::processor& p) noexcept {
     blocking_op& op = from(base);
     if (op.phase_ == blocking_op::phase::submitted) {
       op.phase_ = blocking_op::phase::ended;
@@ -29,7 +29,9 @@ struct blocking_moves {
     sched::virtual_clock* clock = clock_of(task);
     if (clock != nullptr) clock->begin_external();
     op.phase_ = blocking_op::phase::submitted;
-    const pool::admission what = task.runtime->pool.of(op.lane_).submit(op, !op.masked);
+    pool::lane& lane = task.runtime->pool.of(op.lane_);
+    p.lent = !lane.runs();
+    const pool::admission what = lane.submit(op, !op.masked);
     if (what == pool::admission::submitted) return false;
     op.phase_ = what == pool::admission::full ? blocking_op::phase::refused_full
                                               : blocking_op::phase::refused;

@@ -145,6 +145,9 @@ class lane {
   /// Ends the threads. Nothing is queued and nobody submits any more.
   void end() noexcept;
 
+  /// Is a job running, at some moment during the call?
+  bool runs() const noexcept { return running_.load(std::memory_order_relaxed) != 0; }
+
   lane_counts count() noexcept;
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sched/loan_policy.hpp"
 #include "sched/parker.hpp"
 #include "sched/processor.hpp"
 #include "sched/tenure.hpp"
@@ -37,6 +38,8 @@ struct machine {
 
   // The worker's own thread.
   bool spinning = false;
+  bool lent = false;  ///< Its last processor's, when it found nothing more to do.
+  loan_policy loan;
   std::uint32_t random;
   processor* last = nullptr;             ///< What it held when user code began: for the way back.
   std::coroutine_handle<> bounce;        ///< Resume this from the loop, on a fresh stack.

@@ -17,6 +17,12 @@ class parker {
   void park() noexcept;
   /// Owner: as park(), for at most `limit_ns`. True if it took a token.
   bool park_for(std::int64_t limit_ns) noexcept;
+  /// Owner: takes a token if there is one.
+  bool take() noexcept {
+    // relaxed: a first look. acquire: as in park().
+    return state_.load(std::memory_order_relaxed) == token &&
+           state_.exchange(empty, std::memory_order_acquire) == token;
+  }
   /// Any thread: gives the token. The parker may be gone when the owner has taken it, so nothing of
   /// it is read afterwards.
   void unpark() noexcept;

@@ -41,6 +41,7 @@ class alignas(64) processor {
   std::uint32_t tick = 0;
   std::uint32_t polled = 0;  ///< The tick of the last look at the network.
   unsigned next_streak = 0;  ///< Tasks taken from the next slot in a row.
+  bool lent = false;         ///< The last job that it gave to the pool was the only one there.
 
   // The holder; thieves by its own rules.
   next_policy next_slot;

@@ -71,6 +71,11 @@
 // through a list without a lock (arrivals.hpp). Workers move it into the global queue when they
 // look there, under the lock, so what stands above knows it as a part of that.
 //
+// A sleep and a wake-up across threads cost tens of microseconds, so who waits in the kernel first
+// polls for a while if there was traffic (spin_policy.hpp), and who gave a job to the pool first
+// waits awake, at its parker or in the poller's seat, if such jobs came back soon
+// (loan_policy.hpp). To the protocols that is a thread that is slow to fall asleep.
+//
 // Orders: queues publish their tasks by release and acquire of their own; the fences and seq_cst
 // accesses here only decide who is woken, never what is read from a task.
 
@@ -83,7 +88,7 @@ struct settings {
   /// How many may by now: asked by sysmon about once a second. Null: as many as at first.
   unsigned (*cpus)(void* context) noexcept = nullptr;
   void* cpus_context = nullptr;
-  bool spin = true;  ///< Poll for a bounded time before the last worker sleeps.
+  bool spin = true;  ///< Stay awake for a bounded time before a sleep, where that pays.
   bool sysmon = true;
   unsigned ring_slots = 256;
   unsigned extra_threads = 256;                ///< Beyond one for each processor, for hand-offs.
@@ -231,7 +236,10 @@ class scheduler {
   // sleep.cpp: into sleep and out of it.
   bool sleep(machine& m) noexcept;
   bool wait_for_network(machine& m) noexcept;
-  std::int64_t wait_in_kernel(detail::task_list& came) noexcept;
+  bool wait_awake(machine& m, std::int64_t until, std::int64_t& now,
+                  detail::task_list& came) noexcept;
+  std::int64_t wait_in_kernel(machine& m, detail::task_list& came) noexcept;
+  void wait_for_token(machine& m) noexcept;
   void wake_one() noexcept;
   void start_machine(processor* p, bool spinning);
   bool step_down(machine& m) noexcept;

@@ -12,17 +12,20 @@ namespace cove::sched {
 /// something to run, or gives false when the scheduler ends.
 bool scheduler::sleep(machine& m) noexcept {
   const bool was_spinning = m.spinning;
+  bool lent = false;
   {
     const std::lock_guard guard(lock_);
     if (exit_.load(std::memory_order_relaxed)) return false;
     if (m.p != nullptr) {
       if (!global_.empty() || !arrivals_.empty())
         return true;  // The caller looks again and takes it.
+      lent = std::exchange(m.p->lent, false);
       release_idle(*m.p);
       m.p = nullptr;
     }
     if (std::exchange(m.lost, false)) --lost_;
   }
+  m.lent = lent;
   if (was_spinning) {
     m.spinning = false;
     spinning_.fetch_sub(1, std::memory_order_seq_cst);  // seq_cst: "stop looking", step 1.
@@ -48,7 +51,7 @@ bool scheduler::sleep(machine& m) noexcept {
   m.next_idle = idle_machines_;
   idle_machines_ = &m;
   guard.unlock();
-  m.sleep.park();
+  wait_for_token(m);
   if (exit_.load(std::memory_order_relaxed)) return false;
   m.hold(*m.granted);  // The parker's token ordered these behind the waker.
   m.spinning = true;
@@ -56,9 +59,51 @@ bool scheduler::sleep(machine& m) noexcept {
   return true;
 }
 
+/// Waits until somebody gives it a processor.
+void scheduler::wait_for_token(machine& m) noexcept {
+  if (!m.lent || !settings_.spin) return m.sleep.park();
+  const std::int64_t start = detail::now_ns();
+  std::int64_t now = start;
+  bool awake = false;
+  if (m.loan.worth_it()) {
+    while (!awake && now - start < loan_policy::limit_ns) {
+      awake = m.sleep.take();
+      now = detail::now_ns();
+    }
+    if (!awake) m.loan.wasted();
+  }
+  if (!awake) {
+    m.sleep.park();
+    now = detail::now_ns();
+  }
+  m.loan.ended(now - start, awake);
+}
+
+/// Polls for a bounded time before the sleep in the kernel, where that pays. True: something has
+/// come, or somebody rings.
+bool scheduler::wait_awake(machine& m, std::int64_t until, std::int64_t& now,
+                           detail::task_list& came) noexcept {
+  const bool traffic = spin_.worth_it(settings_.spin);
+  const bool loan = m.lent && settings_.spin && m.loan.worth_it();
+  if (!traffic && !loan) return false;
+  const std::int64_t start = now;
+  for (unsigned look = 0; now - start < spin_policy::limit_ns && now < until; ++look) {
+    // A look at the network is a system call, one at the bell a load.
+    if ((traffic || look % 16 == 0) && !polling_.exchange(true, std::memory_order_acquire)) {
+      poller_backend_->poll(netpoll::no_lane, came);
+      polling_.store(false, std::memory_order_release);
+    }
+    if (!came.empty() || poller_backend_->woken()) return true;
+    now = detail::now_ns();
+  }
+  if (traffic) spin_.wasted();
+  if (loan) m.loan.wasted();
+  return false;
+}
+
 /// Waits in the kernel for all, without a processor, until something happens, a timer is due or
 /// somebody wakes it. Gives the time.
-std::int64_t scheduler::wait_in_kernel(detail::task_list& came) noexcept {
+std::int64_t scheduler::wait_in_kernel(machine& m, detail::task_list& came) noexcept {
   // Whoever sets an earlier timer compares with this, after it stored the timer; here it is stored
   // before the timers are read. seq_cst on both sides: one of the two sees the other.
   poll_until_.store(INT64_MAX, std::memory_order_seq_cst);
@@ -69,19 +114,7 @@ std::int64_t scheduler::wait_in_kernel(detail::task_list& came) noexcept {
   const std::int64_t start = detail::now_ns();
   seat_.taken(start);
   std::int64_t now = start;
-  bool awake = false;
-  if (spin_.worth_it(settings_.spin)) {
-    while (now - start < spin_policy::limit_ns && now < until) {
-      if (!polling_.exchange(true, std::memory_order_acquire)) {
-        poller_backend_->poll(netpoll::no_lane, came);
-        polling_.store(false, std::memory_order_release);
-      }
-      if (!came.empty() || poller_backend_->woken()) break;
-      now = detail::now_ns();
-    }
-    awake = !came.empty();
-    if (!awake && !poller_backend_->woken()) spin_.wasted();
-  }
+  const bool awake = wait_awake(m, until, now, came);
   if (came.empty()) {
     const std::int64_t delay = until == timer_heap::never() ? -1 : until > now ? until - now : 0;
     poller_backend_->wait(delay, came);
@@ -89,6 +122,7 @@ std::int64_t scheduler::wait_in_kernel(detail::task_list& came) noexcept {
   poll_until_.store(INT64_MIN, std::memory_order_relaxed);
   now = detail::now_ns();
   if (!came.empty()) spin_.woke(now, now - start, awake);
+  if (m.lent && !arrivals_.empty()) m.loan.ended(now - start, awake);
   return now;
 }
 
@@ -97,7 +131,7 @@ bool scheduler::wait_for_network(machine& m) noexcept {
   detail::task_list came;
   std::int64_t now = 0;
   if (settings_.clock == nullptr)
-    now = wait_in_kernel(came);
+    now = wait_in_kernel(m, came);
   else
     pass_virtual_time(came);
   polls_.fetch_add(1, std::memory_order_relaxed);

@@ -28,8 +28,10 @@ struct runtime_options {
   std::string backend;
   /// For logs and reports; empty: "runtime-N".
   std::string name;
-  /// Poll for at most 50 µs before the last worker sleeps, while traffic is live. Has no effect
-  /// where this process may use one CPU only, or has a CPU quota, which would pay for it.
+  /// Stay awake for at most 50 µs before a sleep where that pays: the worker that waits for the
+  /// network polls while traffic is live, and one that gave the only call to the pool waits for it
+  /// while such calls come back soon. Has no effect where this process may use one CPU only, or has
+  /// a CPU quota, which would pay for it.
   bool spin = true;
   /// The thread that watches over the workers: it takes the processor of one that blocks for
   /// another, and polls the network when all of them are busy in user code.
