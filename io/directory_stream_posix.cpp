@@ -3,6 +3,7 @@
 #include "file_status.hpp"
 #include "path_calls.hpp"
 
+#include <cove/runtime/detail/own_number.hpp>
 #include <cove/runtime/error.hpp>
 
 #include <dirent.h>
@@ -29,6 +30,20 @@ file_kind kind_of(unsigned char type) noexcept {
     case DT_CHR: return file_kind::character_device;
     default: return file_kind::unknown;
   }
+}
+
+/// As opendir(3), which cannot be told about numbers.
+DIR* open_listing(const char* path) noexcept {
+  constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  const int fd = cove::detail::own_number(uninterrupted([&] { return ::open(path, flags); }));
+  if (fd < 0) return nullptr;
+  DIR* made = ::fdopendir(fd);
+  if (made == nullptr) {
+    const int why = errno;
+    ::close(fd);
+    errno = why;
+  }
+  return made;
 }
 
 }  // namespace
@@ -63,7 +78,7 @@ std::error_code directory_stream::read_entries() {
 
 void directory_stream::read_some(const std::string& path) noexcept {
   entries.clear();
-  if (stream_ == nullptr) stream_ = ::opendir(path.c_str());  // With O_CLOEXEC.
+  if (stream_ == nullptr) stream_ = open_listing(path.c_str());
   if (stream_ == nullptr) {
     failed = last_error();
     return;

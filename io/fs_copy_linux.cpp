@@ -1,5 +1,6 @@
 #include "path_calls.hpp"
 
+#include <cove/runtime/detail/own_number.hpp>
 #include <cove/runtime/error.hpp>
 
 #include <fcntl.h>
@@ -35,6 +36,8 @@
 
 namespace cove::io::detail {
 namespace {
+
+using cove::detail::own_number;
 
 /// Closes at its end.
 class opened {
@@ -192,7 +195,7 @@ std::error_code copy_contents(moving& on, const struct stat& source, path_job& j
 int open_target(const path_job& job, std::uint32_t mode, bool& made) noexcept {
   const auto open_with = [&job, mode](int more) {
     constexpr int flags = O_WRONLY | O_CLOEXEC | O_NONBLOCK;
-    return uninterrupted([&] { return ::open(job.other.c_str(), flags | more, mode); });
+    return own_number(uninterrupted([&] { return ::open(job.other.c_str(), flags | more, mode); }));
   };
   const int fresh = open_with(O_CREAT | O_EXCL);
   made = fresh >= 0;
@@ -228,7 +231,8 @@ std::error_code prepare_target(int fd, const struct stat& source) noexcept {
 std::error_code copy_file(path_job& job, const asked_flag& asked) {
   // O_NONBLOCK: whoever names a FIFO is told so instead of waiting for its other end.
   const char* path = job.path.c_str();
-  const opened from(uninterrupted([&] { return ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); }));
+  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+  const opened from(own_number(uninterrupted([&] { return ::open(path, flags); })));
   if (from.fd() < 0) return last_error();
   struct stat source{};
   if (const std::error_code why = check_source(from.fd(), source)) return why;

@@ -1,5 +1,6 @@
 #include "path_calls.hpp"
 
+#include <cove/runtime/detail/own_number.hpp>
 #include <cove/runtime/error.hpp>
 
 #include <dirent.h>
@@ -97,10 +98,13 @@ std::error_code tree_removal::adopt(int fd, level& as) {
   return {};
 }
 
-constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+int open_directory(int above, const char* name) noexcept {
+  constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  return cove::detail::own_number(uninterrupted([&] { return ::openat(above, name, flags); }));
+}
 
 std::error_code tree_removal::enter(int above, const std::string& name) {
-  const int fd = uninterrupted([&] { return ::openat(above, name.c_str(), directory_flags); });
+  const int fd = open_directory(above, name.c_str());
   if (fd < 0) return last_error();
   level entered{name, nullptr, 0, 0, {}};
   if (const std::error_code why = adopt(fd, entered)) return why;
@@ -113,7 +117,7 @@ std::error_code tree_removal::enter(int above, const std::string& name) {
 bool tree_removal::reopen_above() {
   level& above = levels_[levels_.size() - 2];
   if (above.stream != nullptr) return true;
-  const int fd = uninterrupted([&] { return ::openat(folder(), "..", directory_flags); });
+  const int fd = open_directory(folder(), "..");
   if (fd < 0) return false;
   level found{above.name, nullptr, 0, 0, {}};
   if (adopt(fd, found) || found.device != above.device || found.inode != above.inode) return false;

@@ -46,7 +46,7 @@ count_operation make_call(descriptor& on, io_kind what, io_call& call, const cha
 /// The pipe between two sockets.
 class middle {
  public:
-  middle() : ends_(open_pipe()) {}
+  middle() : ends_(open_own_pipe()) {}
   middle(const middle&) = delete;
   middle& operator=(const middle&) = delete;
   ~middle() {

@@ -1,4 +1,5 @@
 #include <cove/io/detail/native.hpp>
+#include <cove/runtime/detail/own_number.hpp>
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -87,7 +88,7 @@ std::error_code take_in(int fd) noexcept {
 std::error_code let_out(int fd) noexcept { return set_nonblocking(fd, false); }
 
 result<int> duplicate(int fd) noexcept {
-  const int own = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  const int own = cove::detail::own_duplicate(fd);
   if (own < 0) return system_error_code(errno);
   return own;
 }

@@ -13,6 +13,8 @@ struct pipe_numbers {
   int writer;
 };
 result<pipe_numbers> open_pipe() noexcept;
+/// For the library itself, never one of the standard streams' numbers.
+result<pipe_numbers> open_own_pipe() noexcept;
 
 /// An existing path, in one or both directions; non-blocking and close-on-exec.
 result<int> open_path(const std::string& path, access_mode how) noexcept;

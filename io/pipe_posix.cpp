@@ -1,5 +1,7 @@
 #include "pipe.hpp"
 
+#include <cove/runtime/detail/own_number.hpp>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -10,6 +12,13 @@ namespace cove::io::detail {
 result<pipe_numbers> open_pipe() noexcept {
   int ends[2];
   if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return system_error_code(errno);
+  return pipe_numbers{ends[0], ends[1]};
+}
+
+result<pipe_numbers> open_own_pipe() noexcept {
+  int ends[2];
+  if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0 || !cove::detail::own_numbers(ends))
+    return system_error_code(errno);
   return pipe_numbers{ends[0], ends[1]};
 }
 

@@ -2,6 +2,7 @@
 
 #include "signals_blocked.hpp"
 
+#include <cove/runtime/detail/own_number.hpp>
 #include <cove/runtime/detail/retry_call.hpp>
 
 #include <fcntl.h>
@@ -69,7 +70,7 @@ child_ref child::adopt(int pid, cove::detail::descriptor pidfd, bool kill_on_dro
 
 bool child::watch_by_thread() noexcept {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return false;
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0 || !cove::detail::own_numbers(ends)) return false;
   end_ = cove::detail::descriptor(ends[0], kind_of_end);
   try {
     const signals_blocked inherited;
@@ -135,7 +136,7 @@ void child::wait_here() noexcept {
 }
 
 cove::detail::descriptor child::second_end() noexcept {
-  const int fd = ::fcntl(end_.number(), F_DUPFD_CLOEXEC, 0);
+  const int fd = cove::detail::own_duplicate(end_.number());
   if (fd < 0) return {};
   return {fd, kind_of_end};
 }

@@ -2,6 +2,8 @@
 
 #include "process_start.hpp"
 
+#include <cove/runtime/detail/own_number.hpp>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -23,6 +25,7 @@ namespace {
 
 using cove::detail::descriptor;
 using cove::detail::descriptor_kind;
+using cove::detail::own_number;
 using kind = launch_access::kind;
 
 constexpr std::array stream_names{"input", "output", "errors"};
@@ -57,7 +60,7 @@ int open_file(const command& how, const stdio& what, std::size_t number) {
   int flags = O_RDONLY;
   if (number != 0) flags = O_WRONLY | O_CREAT | (appends ? O_APPEND : O_TRUNC);
   for (;;) {
-    const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
+    const int fd = own_number(::open(path.c_str(), flags | O_CLOEXEC, 0666));
     if (fd >= 0) return fd;
     if (errno != EINTR) fail(how, errno, name_of(number) + " \"" + path + "\"");
   }
@@ -65,7 +68,8 @@ int open_file(const command& how, const stdio& what, std::size_t number) {
 
 int open_pipe(const command& how, std::size_t number, prepared& into) {
   int made[2];
-  if (::pipe2(made, O_CLOEXEC) != 0) fail(how, errno, name_of(number) + ": pipe");
+  if (::pipe2(made, O_CLOEXEC) != 0 || !cove::detail::own_numbers(made))
+    fail(how, errno, name_of(number) + ": pipe");
   const bool child_reads = number == 0;
   const int ours = made[child_reads ? 1 : 0];
   // A flag of this end alone: the child's waits, as programs expect.
@@ -84,7 +88,7 @@ int open_one(const command& how, stdio& what, std::size_t number, prepared& into
     case kind::given: return launch_access::given_of(what).number();
     case kind::null: break;
   }
-  const int fd = ::open("/dev/null", (number == 0 ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+  const int fd = own_number(::open("/dev/null", (number == 0 ? O_RDONLY : O_RDWR) | O_CLOEXEC));
   if (fd < 0) fail(how, errno, name_of(number) + " \"/dev/null\"");
   return into.keep(fd);
 }
@@ -157,7 +161,7 @@ std::vector<std::string> own_environment() {
 }
 
 descriptor duplicate(int fd, std::string_view who) {
-  const int made = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  const int made = cove::detail::own_duplicate(fd);
   if (made < 0)
     throw cove::error(system_error_code(errno), std::string(who) + " " + std::to_string(fd));
   return {made, descriptor_kind::other};
@@ -191,7 +195,8 @@ launched launch(launch_plan plan) {
     fail(how, made.error, {},
          made.error == EAGAIN ? "the limit of processes is reached (ulimit -u, pids.max)" : "");
   descriptor pidfd;
-  if (made.pidfd >= 0) pidfd = descriptor(made.pidfd, descriptor_kind::other);
+  if (const int fd = own_number(made.pidfd); fd >= 0)
+    pidfd = descriptor(fd, descriptor_kind::other);
   if (made.failed) {
     reap(made.pid);
     fail_as_told(plan, made.report);

@@ -3,6 +3,8 @@
 #include "signals_blocked.hpp"
 #include "thread_sanitizer.hpp"
 
+#include <cove/runtime/detail/own_number.hpp>
+
 #include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -198,7 +200,8 @@ const char* why_not_a_signal(int number) noexcept {
 
 signal_line open_signal_line() {
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0 ||
+      !cove::detail::own_numbers(ends))
     throw error(system_error_code(errno), "signal_set", "a set needs two descriptors");
   return {ends[0], ends[1]};
 }

@@ -2,6 +2,7 @@
 
 #include <cove/io/detail/native.hpp>
 #include <cove/io/standard_streams.hpp>
+#include <cove/runtime/detail/own_number.hpp>
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -27,7 +28,8 @@ int open_again(int number, bool to_read) noexcept {
     return -1;
   char path[] = "/proc/self/fd/0";
   path[sizeof path - 2] = static_cast<char>('0' + number);
-  const int fd = ::open(path, (to_read ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  const int flags = (to_read ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+  const int fd = cove::detail::own_number(::open(path, flags));
   if (fd < 0) return -1;
   struct stat now{};
   if (::fstat(fd, &now) == 0 && now.st_dev == before.st_dev && now.st_ino == before.st_ino &&
@@ -39,7 +41,7 @@ int open_again(int number, bool to_read) noexcept {
 
 /// Is there anything to wait for? Devices without that are always ready. poll() does not tell.
 bool can_wait(int fd) noexcept {
-  const int probe = ::epoll_create1(EPOLL_CLOEXEC);
+  const int probe = cove::detail::own_number(::epoll_create1(EPOLL_CLOEXEC));
   if (probe < 0) return true;  // Then whoever waits is told.
   epoll_event event{};
   const bool can = ::epoll_ctl(probe, EPOLL_CTL_ADD, fd, &event) == 0 || errno != EPERM;

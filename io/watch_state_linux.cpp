@@ -2,6 +2,7 @@
 
 #include "path_calls.hpp"
 
+#include <cove/runtime/detail/own_number.hpp>
 #include <cove/runtime/error.hpp>
 
 #include <fcntl.h>
@@ -17,12 +18,14 @@
 namespace cove::io::detail {
 namespace {
 
+using cove::detail::own_number;
+
 constexpr std::uint32_t told_of = IN_CREATE | IN_MODIFY | IN_ATTRIB | IN_DELETE | IN_MOVED_FROM |
                                   IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr std::uint32_t ends_watch = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT;
 
 int open_source() {
-  const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  const int fd = own_number(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (fd < 0)
     cove::detail::throw_error(last_error(), "fs::watch",
                               "raise the limit (sysctl fs.inotify.max_user_instances, ulimit -n), "
@@ -68,7 +71,8 @@ watch_state::watch_state() : source(open_source(), cove::detail::descriptor_kind
 
 std::error_code watch_state::add(const std::string& path) noexcept {
   if (path.find('\0') != std::string::npos) return system_error_code(EINVAL);
-  const int found = uninterrupted([&] { return ::open(path.c_str(), O_PATH | O_CLOEXEC); });
+  const int found =
+      own_number(uninterrupted([&] { return ::open(path.c_str(), O_PATH | O_CLOEXEC); }));
   if (found < 0) return last_error();
   const std::error_code why = note(found, path);
   ::close(found);

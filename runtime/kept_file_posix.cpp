@@ -1,5 +1,7 @@
 #include "kept_file.hpp"
 
+#include <cove/runtime/detail/own_number.hpp>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -12,7 +14,7 @@ kept_file::kept_file(kept_file&& other) noexcept
     : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
 
 std::int64_t kept_file::read(char* into, std::size_t size, std::int64_t offset) noexcept {
-  if (fd_ < 0) fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd_ < 0) fd_ = own_number(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd_ < 0) return -1;
   for (;;) {
     const ssize_t count = ::pread(fd_, into, size, offset);

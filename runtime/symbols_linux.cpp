@@ -1,5 +1,7 @@
 #include "symbols.hpp"
 
+#include <cove/runtime/detail/own_number.hpp>
+
 #include <cxxabi.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -25,7 +27,7 @@ namespace {
 class program_file {
  public:
   program_file() noexcept {
-    const int fd = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    const int fd = own_number(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
     if (fd < 0) return;
     struct stat about{};
     if (::fstat(fd, &about) == 0 && about.st_size > 0) {

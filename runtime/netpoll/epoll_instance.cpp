@@ -3,6 +3,7 @@
 #include "netpoll/epoll_wait.hpp"
 #include "netpoll/waker.hpp"
 
+#include <cove/runtime/detail/own_number.hpp>
 #include <cove/runtime/error.hpp>
 
 #include <unistd.h>
@@ -27,7 +28,8 @@ void part(epoll_instance::batch& from) noexcept {
 
 }  // namespace
 
-epoll_instance::epoll_instance(const waker& bell) : fd_(::epoll_create1(EPOLL_CLOEXEC)) {
+epoll_instance::epoll_instance(const waker& bell)
+    : fd_(detail::own_number(::epoll_create1(EPOLL_CLOEXEC))) {
   if (fd_ < 0) throw error(system_error_code(errno), "epoll_create1");
   // Level-triggered, so that a collect() that leaves the wake-up alone leaves it for wait().
   if (const std::error_code why = control(EPOLL_CTL_ADD, bell.fd(), EPOLLIN, waker_tag); why) {

@@ -1,6 +1,9 @@
 #include "netpoll/uring_setup.hpp"
 
+#include <cove/runtime/detail/own_number.hpp>
 #include <cove/runtime/error.hpp>
+
+#include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
@@ -57,11 +60,26 @@ unsigned newest_allowed() {
               "COVE_IO_URING_KERNEL=\"" + std::string(version) + "\"", "give a version like 5.15");
 }
 
+/// Leaves the standard streams' numbers to the program; see own_number.hpp.
+int move_up(io_uring& ring) {
+  if (ring.ring_fd >= detail::first_own_number) return 0;
+  const int moved = detail::own_duplicate(ring.ring_fd);
+  if (moved < 0) {
+    const int why = errno;
+    ::io_uring_queue_exit(&ring);
+    return -why;
+  }
+  ::close(ring.ring_fd);
+  ring.ring_fd = ring.enter_ring_fd = moved;
+  return 0;
+}
+
 int make(io_uring& ring, unsigned entries, unsigned flags) {
   io_uring_params wanted{};
   wanted.flags = IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | flags;
   wanted.cq_entries = entries * completions_per_entry;
-  return ::io_uring_queue_init_params(entries, &ring, &wanted);
+  const int outcome = ::io_uring_queue_init_params(entries, &ring, &wanted);
+  return outcome < 0 ? outcome : move_up(ring);
 }
 
 int try_a_nop(io_uring& ring) {

@@ -1,5 +1,6 @@
 #include "netpoll/waker.hpp"
 
+#include <cove/runtime/detail/own_number.hpp>
 #include <cove/runtime/error.hpp>
 
 #include <sys/eventfd.h>
@@ -10,7 +11,7 @@
 
 namespace cove::netpoll {
 
-waker::waker() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+waker::waker() : fd_(detail::own_number(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))) {
   if (fd_ < 0)
     throw error(system_error_code(errno), "eventfd",
                 "the runtime needs a descriptor to wake its poller");

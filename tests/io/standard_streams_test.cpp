@@ -1,13 +1,22 @@
+#include "support/forked_child.hpp"
 #include "support/net_test.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <cove/io/fd_watch.hpp>
+#include <cove/io/fs_directory.hpp>
+#include <cove/io/fs_watch.hpp>
 #include <cove/io/pipe.hpp>
+#include <cove/io/process.hpp>
+#include <cove/io/signal_set.hpp>
 #include <cove/io/standard_streams.hpp>
 #include <cove/io/stream.hpp>
 
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include <termios.h>
+
+#include <csignal>
 
 // Standard input and output, as whatever they may be. The test puts it in their place, and what was
 // there is back at its end.
@@ -307,6 +316,74 @@ TEST_CASE("P11 input that is closed, or was opened for writing, is an error that
   const in_place_of stdin_is(STDIN_FILENO, line.writer);
   CHECK(mentions(refusal(standard_input), "it was not opened for reading"));
   ::close(line.reader);
+}
+
+// ----- a program that is started with all three closed -----
+
+namespace {
+
+/// Ends the child with `code` unless `holds`.
+void demand(bool holds, int code) {
+  if (!holds) ::_exit(code);
+}
+
+bool all_are_closed() {
+  for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(number, F_GETFD) >= 0) return false;
+  return true;
+}
+
+/// What a child says that its first three descriptors are, all of them inherited.
+task<std::string> seen_by_a_child(std::string file) {
+  cove::io::command look("sh", "-c",
+                         "a=$(readlink /proc/$$/fd/0); b=$(readlink /proc/$$/fd/1);"
+                         "c=$(readlink /proc/$$/fd/2); echo $a $b $c >&3");
+  look.input = cove::io::stdio::inherit();
+  look.output = cove::io::stdio::inherit();
+  look.errors = cove::io::stdio::inherit();
+  look.more_descriptors.push_back(cove::io::stdio::file(file));
+  cove::io::process child = co_await cove::io::process::spawn(std::move(look));
+  demand(all_are_closed(), 20);
+  const cove::io::exit_status ended = co_await child.wait();
+  demand(ended.success(), 21);
+  co_return contents_of(file);
+}
+
+task<> open_what_there_is(std::string folder, int event) {
+  demand(all_are_closed(), 10);
+  demand(mentions(refusal(standard_input), "descriptor 0: bad file descriptor"), 11);
+  demand(mentions(refusal(standard_output), "descriptor 1: bad file descriptor"), 12);
+  demand(mentions(refusal(cove::io::standard_error), "descriptor 2: bad file descriptor"), 13);
+  const cove::io::signal_set signals(SIGUSR1);
+  demand(all_are_closed(), 14);
+  cove::io::fs::watch changes;
+  co_await changes.add(folder);
+  demand(all_are_closed(), 15);
+  const cove::io::fd_watch ready(event);
+  demand(all_are_closed(), 16);
+  auto entries = cove::io::fs::read_directory("/");
+  demand(co_await entries.next() != nullptr, 17);
+  demand(all_are_closed(), 18);
+  const std::string seen = co_await seen_by_a_child(folder + "/seen");
+  demand(seen == "/dev/null /dev/null /dev/null\n", 22);
+  auto echo = cove::io::process::output(cove::io::command("cat"), 10, "text");
+  const cove::io::process_output said = co_await std::move(echo);
+  demand(said.out == "text", 23);
+  demand(all_are_closed(), 24);
+}
+
+}  // namespace
+
+TEST_CASE("P11 R03 what the runtime opens takes no number of a standard stream") {
+  const temporary_folder folder;
+  const std::string name = folder.path();
+  const int outcome = outcome_in_child([&name] {
+    const int event = ::fcntl(::eventfd(0, EFD_CLOEXEC), F_DUPFD_CLOEXEC, 100);
+    for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(number);
+    cove::runtime runs(net_options());
+    runs.block_on(open_what_there_is, name, event);
+  });
+  CHECK(outcome == 0);
 }
 
 // ----- what cannot be opened once more -----

@@ -19,7 +19,8 @@
 //   socket           used as it is, with calls that are told not to wait
 //   file, /dev/null  can always be read and written: calls of the pool's lane for files, which go
 //                    by the position that all have who share the file
-//   closed           standard_input() and the like report bad_file_descriptor
+//   closed           standard_input() and the like report bad_file_descriptor. What cove opens for
+//                    itself never takes the number; the next file that the program opens does
 //
 // Nothing of that holds up the end of the program: a wait for input or for a slow reader is
 // cancelled like any other, and no thread sits in a read of a terminal. What was written is in the
