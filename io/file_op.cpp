@@ -287,14 +287,14 @@ std::error_code file_op::outcome() const noexcept {
 }
 
 /// `read_at "/tmp/x" at 4096`
-std::string file_op::describe() const {
-  std::string text = name;
+std::string file_op::describe(const char* verb) const {
+  std::string text = verb;
   if (file_ != nullptr) {
     text += ' ';
     text += file_->describe();
   }
   if (transfers() && !cursor_) text += " at " + std::to_string(offset_);
-  if (verb_ == file_verb::truncate || verb_ == file_verb::seek)
+  if (verb_ == file_verb::truncate || (verb_ == file_verb::seek && verb == name))
     text += " to " + std::to_string(offset_);
   return text;
 }
@@ -324,9 +324,9 @@ std::string file_op::remedy() const {
   return {};
 }
 
-void file_op::fail() const {
-  if (stopped_ == stop_reason::canceled) throw canceled(describe(), transferred_);
-  throw io_error(outcome(), describe(), transferred_, remedy());
+void file_op::fail_as(const char* verb, std::size_t moved) const {
+  if (stopped_ == stop_reason::canceled) throw canceled(describe(verb), moved);
+  throw io_error(outcome(), describe(verb), moved, remedy());
 }
 
 }  // namespace cove::io::detail

@@ -154,6 +154,11 @@ bool is_refusal(std::error_code why) noexcept {
   return why.category() == std::system_category() && cannot_splice(why.value());
 }
 
+/// Is it the file that cannot be sent? Whoever reads it learns why.
+bool is_of_file(std::error_code why) noexcept {
+  return why == system_error_code(EBADF) || why == system_error_code(EIO);
+}
+
 /// Books a failure; a refusal is none.
 void fail(kernel_outcome& ended, std::error_code why, const char* verb) noexcept {
   ended.refused = is_refusal(why);
@@ -246,7 +251,8 @@ task<kernel_outcome> send_file(file_state& file, std::int64_t offset, descriptor
     send_part part(file.fd, at, cached - ended.n);
     const io_result went = co_await make_call(to, io_kind::call_out, part, copy_writes).as_result();
     ended.n += went.n;
-    if (went.error) fail(ended, went.error, copy_writes);
+    ended.refused = is_of_file(went.error);
+    if (went.error && !ended.refused) fail(ended, went.error, copy_writes);
     if (went.error || went.n == 0) break;
   }
   co_return ended;

@@ -152,6 +152,83 @@ TEST_CASE("S21 a file that is closed cannot be copied, and says so") {
   });
 }
 
+/// How a copy fails, by each way.
+template <class To>
+task<> check_refusals(file* from, To* to, copy_options options, std::string text) {
+  for (const copy_way way : ways) {
+    auto copying = cove::io::detail::copy_file(from, to, options, way);
+    const std::string said = co_await outcome_of(std::move(copying));
+    CHECK(said == text);
+  }
+}
+
+TEST_CASE("S21 a copy that a file refuses names the side, the path and the remedy") {
+  run_test([]() -> task<> {
+    const temporary_folder folder;
+    const std::string path = folder.file("data", "text");
+    const std::string reading = "copy, reading \"" + path + '"';
+    auto target = co_await socket_target::make();
+    auto line = cove::io::make_pipe();
+    const auto writes = cove::io::open_options{}.write();
+    file unread = co_await file::open(path, writes);
+    std::string text = reading +
+                       " at 0: bad file descriptor (EBADF); the file was not opened with "
+                       "read()";
+    co_await check_refusals(&unread, &target->near(), copy_options(), text);
+    co_await check_refusals(&unread, &line.writer, part_of(0, 9), text);
+
+    file directory = co_await file::open(folder.path());
+    text = "copy, reading \"" + folder.path() + "\" at 0: is a directory (EISDIR)";
+    co_await check_refusals(&directory, &target->near(), copy_options(), text);
+
+    file from = co_await file::open(path);
+    text = reading + " at -1: invalid argument (EINVAL); offsets count from 0, the first byte";
+    co_await check_refusals(&from, &target->near(), part_of(-1, 9), text);
+
+    file unwritten = co_await file::open(path);
+    const std::string writing = "copy, writing \"" + path +
+                                "\": bad file descriptor (EBADF); the file was not opened with "
+                                "write()";
+    co_await check_refusals(&from, &unwritten, copy_options(), writing);
+    const auto at = co_await from.seek(0, cove::io::seek_from::current);
+    CHECK(at == 0);
+
+    co_await line.writer.write_all(bytes_of("piped"));
+    std::string unsent;
+    copy_options options;
+    options.unsent = &unsent;
+    auto copying = copy(line.reader, unwritten, options);
+    const std::string said = co_await outcome_of(std::move(copying));
+    CHECK(said == writing);
+    CHECK(unsent == "piped");
+
+    static_cast<void>(co_await from.close());
+    co_await check_refusals(&from, &target->near(), copy_options(),
+                            reading + ": closed on this side");
+  });
+}
+
+TEST_CASE("S21 a copy to a device that is full says which one, and that nothing was written") {
+  run_test([]() -> task<> {
+    const temporary_folder folder;
+    const std::string path = folder.file("data", pattern(300'000));
+    file from = co_await file::open(path);
+    const auto writes = cove::io::open_options{}.write();
+    file full = co_await file::open("/dev/full", writes);
+    auto copying = copy(from, full);
+    std::size_t moved = 1;
+    std::string said;
+    try {
+      co_await std::move(copying);
+    } catch (const cove::io_error& failure) {
+      moved = failure.transferred();
+      said = failure.what();
+    }
+    CHECK(moved == 0);
+    CHECK(mentions(said, "copy, writing \"/dev/full\": no space left on device (ENOSPC)"));
+  });
+}
+
 /// What a filter has denied is denied to the thread for ever, and to those it starts.
 template <class Body>
 void run_denied(const char* rule, Body body) {

@@ -5,7 +5,9 @@
 #include <cove/io/file.hpp>
 #include <cove/runtime/shield.hpp>
 
+#include <concepts>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 
@@ -77,6 +79,15 @@ inline transfer_outcome copy_ended(std::size_t n, std::error_code error, const c
   return ended;
 }
 
+/// How an operation has failed that is the part `verb` of a copy, after `done` bytes. Those of a
+/// file throw, as they have more to tell than an outcome holds.
+template <class Operation>
+transfer_outcome part_failed(const Operation& part, std::size_t done, std::error_code error,
+                             const char* verb) {
+  if constexpr (std::derived_from<Operation, file_op>) part.fail_as(verb, done);
+  return copy_ended(done, error, verb);
+}
+
 /// What was read and not written stays in the reader.
 template <class S, class To>
 task<transfer_outcome> copy_buffered(buffered_reader<S>& from, To& to, std::uint64_t most,
@@ -91,10 +102,11 @@ task<transfer_outcome> copy_buffered(buffered_reader<S>& from, To& to, std::uint
     if (!held.empty()) {
       const std::size_t part =
           static_cast<std::size_t>(std::min<std::uint64_t>(held.size(), most - done));
-      const io_result went = co_await to.write_all(held.bytes().first(part)).as_result();
+      auto writing = to.write_all(held.bytes().first(part)).as_result();
+      const io_result went = co_await std::move(writing);
       held.consume(went.n);
       done += went.n;
-      if (went.error) co_return copy_ended(done, went.error, copy_writes);
+      if (went.error) co_return part_failed(writing, done, went.error, copy_writes);
       continue;
     }
     if (by_kernel && full >= full_buffers_before_splice) {
@@ -117,28 +129,40 @@ task<transfer_outcome> copy_buffered(buffered_reader<S>& from, To& to, std::uint
 template <class From, class To>
 task<transfer_outcome> copy_plain(From& from, To& to, copy_options options, copy_way way) {
   buffered_reader<From&> reader(from);
-  transfer_outcome ended = co_await copy_buffered(reader, to, options.most, way);
+  transfer_outcome ended(0, {});
+  std::exception_ptr failure;
+  try {
+    ended = co_await copy_buffered(reader, to, options.most, way);
+  } catch (...) {
+    failure = std::current_exception();
+  }
   if (options.unsent != nullptr) {
     const std::span<const std::byte> rest = reader.buffered();
     options.unsent->append(reinterpret_cast<const char*>(rest.data()), rest.size());
   }
+  if (failure) std::rethrow_exception(std::move(failure));
   co_return ended;
 }
 COVE_COROUTINE_TEMPLATES_END
 
 COVE_COROUTINE_TEMPLATES_BEGIN
-/// One step of a file, by reading it.
+/// One step of a file, by reading it, after `done` bytes. Gives how many there are then.
 template <class To>
-task<transfer_outcome> copy_part(file* from, std::int64_t at, To* to, std::uint64_t most) {
+task<transfer_outcome> copy_part(file* from, std::int64_t at, To* to, std::uint64_t most,
+                                 std::size_t done) {
   constexpr std::size_t part_bytes = std::size_t{256} << 10;
   byte_buffer held;
   const std::span<std::byte> room =
       held.prepare(static_cast<std::size_t>(std::min<std::uint64_t>(most, part_bytes)));
-  const io_result came =
-      co_await from->read_at(room.first(std::min<std::size_t>(room.size(), most)), at).as_result();
-  if (came.error) co_return copy_ended(0, came.error, copy_reads);
-  const io_result went = co_await to->write_all(room.first(came.n)).as_result();
-  co_return copy_ended(went.n, went.error, copy_writes);
+  auto reading =
+      from->read_at(room.first(std::min<std::size_t>(room.size(), most)), at).as_result();
+  const io_result came = co_await std::move(reading);
+  if (came.error) reading.fail_as(copy_reads, done);
+  auto writing = to->write_all(room.first(came.n)).as_result();
+  const io_result went = co_await std::move(writing);
+  done += went.n;
+  if (went.error) co_return part_failed(writing, done, went.error, copy_writes);
+  co_return transfer_outcome(done, {});
 }
 
 template <class To>
@@ -146,7 +170,8 @@ task<transfer_outcome> copy_from_offset(file* from, std::int64_t offset, To* to,
                                         copy_way way) {
   std::size_t done = 0;
   cove::detail::descriptor* const target = kernel_end(*to);
-  bool by_kernel = target != nullptr && from->kernel_file() != nullptr && way != copy_way::plain;
+  bool by_kernel =
+      target != nullptr && from->kernel_file() != nullptr && offset >= 0 && way != copy_way::plain;
   while (done < most) {
     const std::int64_t at = offset + static_cast<std::int64_t>(done);
     if (by_kernel) {
@@ -157,10 +182,10 @@ task<transfer_outcome> copy_from_offset(file* from, std::int64_t offset, To* to,
       if (by_kernel && !went.cold) co_return copy_ended(done, went.error, went.verb);
       if (went.n != 0) continue;
     }
-    const transfer_outcome part = co_await copy_part(from, at, to, most - done);
-    done += part.n;
-    if (part.error) co_return copy_ended(done, part.error, part.verb);
-    if (part.n == 0) break;
+    const transfer_outcome part = co_await copy_part(from, at, to, most - done, done);
+    if (part.error) co_return part;
+    if (part.n == done) break;
+    done = part.n;
   }
   co_return transfer_outcome(done, {});
 }
@@ -169,12 +194,22 @@ template <class To>
 task<transfer_outcome> copy_file(file* from, To* to, copy_options options, copy_way way) {
   if (options.offset)
     co_return co_await copy_from_offset(from, *options.offset, to, options.most, way);
-  const auto start = co_await from->seek(0, seek_from::current).as_result();
-  if (!start) co_return copy_ended(0, start.error(), copy_reads);
-  const transfer_outcome ended = co_await copy_from_offset(from, *start, to, options.most, way);
+  auto asking = from->seek(0, seek_from::current).as_result();
+  const result<std::int64_t> start = co_await std::move(asking);
+  if (!start) asking.fail_as(copy_reads, 0);
+  transfer_outcome ended(0, {});
+  std::exception_ptr failure;
+  try {
+    ended = co_await copy_from_offset(from, *start, to, options.most, way);
+  } catch (const io_error& why) {
+    ended.n = why.transferred();
+    failure = std::current_exception();
+  }
   // The cursor stands behind what was written, however it ended.
-  const auto moved =
-      co_await shield(from->seek(*start + static_cast<std::int64_t>(ended.n)).as_result());
+  auto moving = from->seek(*start + static_cast<std::int64_t>(ended.n)).as_result();
+  auto surely = shield(std::move(moving));
+  const result<std::int64_t> moved = co_await std::move(surely);
+  if (failure) std::rethrow_exception(std::move(failure));
   if (!ended.error && !moved) co_return copy_ended(ended.n, moved.error(), copy_reads);
   co_return ended;
 }
@@ -192,8 +227,9 @@ COVE_COROUTINE_TEMPLATES_END
 /// much is to be copied; where it cannot, and between all other streams, the bytes go through a
 /// buffer. A copy that waits for a socket or pipe holds no buffer.
 ///
-/// Errors:       those of both streams, as "copy, reading" and "copy, writing"; the count says how
-///               much was written. invalid_argument, before anything is read, for an offset.
+/// Errors:       those of both streams, as "copy, reading" and "copy, writing", of a file with its
+///               path; the count says how much was written. invalid_argument, before anything is
+///               read, for an offset.
 /// Cancellation: the count says how much was written. What was read and not written, at most a
 ///               mebibyte, is in `options.unsent`, if that is given, and else lost. From a
 ///               buffered_reader nothing is lost: it is still there.

@@ -52,7 +52,9 @@ class file_op : public offloaded {
   }
   /// What it reports; a zero code for success.
   std::error_code outcome() const noexcept;
-  [[noreturn]] void fail() const;
+  [[noreturn]] void fail() const { fail_as(name, transferred_); }
+  /// The same, as a part of something larger that has moved so much.
+  [[noreturn]] void fail_as(const char* verb, std::size_t moved) const;
   void leave() noexcept {
     if (std::exchange(inside_, false)) file_->leave(cursor_);
   }
@@ -119,7 +121,7 @@ class file_op : public offloaded {
   std::int64_t call() noexcept;
   step book(std::int64_t outcome) noexcept;
   step consume(std::size_t moved) noexcept;
-  std::string describe() const;
+  std::string describe(const char* verb) const;
   std::string remedy() const;
 
   file_state* file_;
