@@ -29,8 +29,20 @@ class turn {
   watch_state& on_;
 };
 
+/// What one that was moved from has nothing to say to.
+void require_open(const watch_state* which) {
+  if (which == nullptr || which->source.is_closed())
+    cove::detail::throw_stopped(stop_reason::closed, "fs::watch");
+}
+
+/// What one that was moved from closes; closed from the start, and always.
+cove::detail::descriptor& nothing_open() noexcept {
+  static cove::detail::descriptor none;
+  return none;
+}
+
 task<> add_to(watch_state* to, std::string path) {
-  if (to->source.is_closed()) cove::detail::throw_stopped(stop_reason::closed, "fs::watch");
+  require_open(to);
   std::error_code why;
   const auto add = [to, &path, &why] { why = to->add(path); };
   auto adding = blocking(pool_lane::file, add).as_result();
@@ -43,20 +55,16 @@ task<> add_to(watch_state* to, std::string path) {
 }
 
 task<change> next_of(watch_state* from) {
+  require_open(from);
   const turn mine(*from);
   co_await this_task::maybe_yield();
   change found;
   for (;;) {
-    if (from->source.is_closed()) cove::detail::throw_stopped(stop_reason::closed, "fs::watch");
+    require_open(from);
     if (from->take(found)) co_return found;
     const std::size_t bytes = co_await from->read();
     from->has_read(bytes);
   }
-}
-
-watch_state& open_one(watch_state* state) {
-  COVE_CHECK(state != nullptr, "used a watch that was moved from");
-  return *state;
 }
 
 }  // namespace
@@ -73,14 +81,16 @@ watch& watch::operator=(watch&& other) noexcept {
 
 watch::~watch() { delete state_; }
 
-task<> watch::add(std::string path) { return add_to(&open_one(state_), std::move(path)); }
+task<> watch::add(std::string path) { return add_to(state_, std::move(path)); }
 
-bool watch::remove(std::string_view path) noexcept { return open_one(state_).remove(path); }
+bool watch::remove(std::string_view path) noexcept {
+  return state_ != nullptr && state_->remove(path);
+}
 
-task<change> watch::next() { return next_of(&open_one(state_)); }
+task<change> watch::next() { return next_of(state_); }
 
 cove::detail::close_awaiter watch::close() noexcept {
-  return cove::detail::close_awaiter(open_one(state_).source);
+  return cove::detail::close_awaiter(state_ != nullptr ? state_->source : nothing_open());
 }
 
 bool watch::is_closed() const noexcept { return state_ == nullptr || state_->source.is_closed(); }

@@ -208,6 +208,28 @@ TEST_CASE("F16 a watch goes with changes pending, and may be moved") {
   });
 }
 
+TEST_CASE("F16 a watch that was moved from is closed") {
+  run_test([]() -> task<> {
+    fs::watch first;
+    const fs::watch second = std::move(first);
+    CHECK(first.is_closed());
+    CHECK(!second.is_closed());
+    const auto next = co_await first.next().as_result();
+    CHECK(next.error() == cove::errc::closed);
+    const auto added = co_await first.add("/").as_result();
+    CHECK(added.error() == cove::errc::closed);
+    CHECK(!first.remove("/"));
+    for (int i = 0; i < 2; ++i) {
+      const std::error_code closed = co_await first.close();
+      CHECK(closed == cove::errc::closed);
+    }
+    first = fs::watch();
+    CHECK(!first.is_closed());
+    const std::error_code why = co_await first.close();
+    CHECK(!why);
+  });
+}
+
 TEST_CASE("F16 when the system loses changes a watch says so") {
   run_test([]() -> task<> {
     const temporary_folder in;

@@ -65,6 +65,7 @@ class watch {
   /// Watches nothing yet.
   /// Errors: thrown; too_many_files_open.
   watch();
+  /// The other one is closed then.
   watch(watch&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
   watch& operator=(watch&& other) noexcept;
   ~watch();
