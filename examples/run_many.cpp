@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <functional>
 #include <numeric>
+#include <optional>
 
 using cove::io::process;
 
@@ -41,8 +42,15 @@ cove::task<> run_one(const plan& what, tally& all, cove::strand& printing, std::
   const std::string& text = what.commands[number];
   auto running = process::output(cove::io::command("/bin/sh", "-c", text), what.most);
   const auto limit = what.limit == what.limit.zero() ? std::chrono::hours(24 * 365) : what.limit;
-  const auto outcome = co_await cove::with_timeout(std::move(running), limit).as_result();
-  if (outcome.error() == std::errc::operation_canceled) co_return;  // All of us are to end.
+  std::optional<cove::io::process_output> outcome;
+  std::string failure;
+  try {
+    outcome = co_await cove::with_timeout(std::move(running), limit);
+  } catch (const cove::canceled&) {
+    co_return;  // All of us are to end.
+  } catch (const cove::error& why) {
+    failure = why.what();
+  }
   // One at a time: the lines of two commands do not mix, and the tally needs no lock.
   const auto tell = [&] {
     ++all.ended;
@@ -50,8 +58,7 @@ cove::task<> run_one(const plan& what, tally& all, cove::strand& printing, std::
       print_outcome(text, *outcome);
       all.failed += outcome->status.success() ? 0 : 1;
     } else {
-      std::fprintf(stderr, "run_many: \"%s\": %s\n", text.c_str(),
-                   outcome.error().message().c_str());
+      std::fprintf(stderr, "run_many: \"%s\": %s\n", text.c_str(), failure.c_str());
       ++all.failed;
     }
   };

@@ -6,10 +6,22 @@
 
 namespace cove::io {
 
+namespace {
+
+/// Backends differ in what they say of it, so none is asked.
+bool has_nothing_to_wait_for(int fd, detail::native_kind kind) noexcept {
+  if (detail::is_always_ready(kind)) return true;
+  const bool may_be =
+      kind == detail::native_kind::character_device || kind == detail::native_kind::other;
+  return may_be && !detail::can_wait(fd);
+}
+
+}  // namespace
+
 fd_watch::fd_watch(int fd) : watched_(fd) {
   const detail::native_kind kind = detail::require_open("fd_watch", fd);
   const std::string context = "fd_watch descriptor " + std::to_string(fd);
-  if (detail::is_always_ready(kind))
+  if (has_nothing_to_wait_for(fd, kind))
     throw error(std::make_error_code(std::errc::operation_not_permitted), context,
                 "it is " + std::string(detail::words_for(kind)) +
                     ", which is always ready; read it on the pool, with io::file");

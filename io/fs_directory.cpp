@@ -8,9 +8,8 @@
 namespace cove::io::fs {
 namespace {
 
-const char* remedy_for(std::error_code why) noexcept {
-  if (why == std::errc::no_such_file_or_directory)
-    return "nothing has this name; relative ones begin at the working directory of the process";
+const char* remedy_for(const std::string& path, std::error_code why) noexcept {
+  if (why == std::errc::no_such_file_or_directory) return detail::remedy_of_no_file(path);
   if (why == std::errc::not_a_directory) return "only directories have entries";
   if (why == std::errc::invalid_argument) return "no path has a byte 0 in it";
   if (why == std::errc::permission_denied) return "see to its permissions";
@@ -19,7 +18,7 @@ const char* remedy_for(std::error_code why) noexcept {
 }
 
 [[noreturn]] void fail(const std::string& path, std::error_code why) {
-  cove::detail::throw_error(why, "read_directory " + detail::quoted(path), remedy_for(why));
+  cove::detail::throw_error(why, "read_directory " + detail::quoted(path), remedy_for(path, why));
 }
 
 }  // namespace

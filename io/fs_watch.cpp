@@ -51,7 +51,7 @@ task<> add_to(watch_state* to, std::string path) {
   if (!added) why = added.error();
   if (why)
     cove::detail::throw_error(why, "fs::watch " + detail::quoted(path),
-                              detail::remedy_of_watch(why));
+                              detail::remedy_of_watch(path, why));
 }
 
 task<change> next_of(watch_state* from) {

@@ -31,6 +31,8 @@ using cove::detail::uninterrupted;
 
 /// What can be done about `why`, for people; null if there is nothing to say.
 const char* remedy_of(const path_job& job, std::error_code why) noexcept;
+/// Of no_such_file_or_directory, where only one path is named.
+const char* remedy_of_no_file(std::string_view path) noexcept;
 
 /// `"text"`, with what is not printable as \xHH.
 std::string quoted(std::string_view text);

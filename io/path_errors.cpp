@@ -73,7 +73,7 @@ const char* remedy_of_missing(const path_job& job) noexcept {
   if (makes_name(job.verb))
     return "either of them, or a directory on the way, is missing; create_directories() makes "
            "those";
-  return "nothing has this name; relative ones begin at the working directory of the process";
+  return remedy_of_no_file(job.path);
 }
 
 const char* remedy_of_existing(const path_job& job) noexcept {
@@ -108,6 +108,33 @@ const char* remedy_of_denied(const path_job& job) noexcept {
   }
 }
 
+const char* remedy_of_forbidden(const path_job& job) noexcept {
+  if (job.verb == path_verb::link)
+    return "a directory has no second name, and not every file system gives files one; a symlink() "
+           "may lead to either";
+  return remedy_of_denied(job);
+}
+
+const char* remedy_of_file_there(const path_job& job) noexcept {
+  return job.verb == path_verb::rename
+             ? "a directory takes the place of no file, nor is a file a directory on the way"
+             : "what stands on the way to the last name is a file";
+}
+
+const char* remedy_of_directory_there(const path_job& job) noexcept {
+  return job.verb == path_verb::rename
+             ? "a file takes the place of no directory: remove() that, or name a file in it"
+             : "it is for files";
+}
+
+const char* remedy_of_full(const path_job& job) noexcept {
+  switch (job.verb) {
+    case path_verb::remove: return "remove_all() takes what is in it, too";
+    case path_verb::rename: return "a directory takes the place of an empty one only";
+    default: return "somebody adds to it";
+  }
+}
+
 }  // namespace
 
 const char* remedy_of(const path_job& job, std::error_code why) noexcept {
@@ -116,14 +143,12 @@ const char* remedy_of(const path_job& job, std::error_code why) noexcept {
     case errc::no_such_file_or_directory: return remedy_of_missing(job);
     case errc::file_exists: return remedy_of_existing(job);
     case errc::invalid_argument: return remedy_of_invalid(job);
-    case errc::permission_denied:
-    case errc::operation_not_permitted: return remedy_of_denied(job);
-    case errc::not_a_directory: return "what stands on the way to the last name is a file";
-    case errc::is_a_directory: return "it is for files";
+    case errc::permission_denied: return remedy_of_denied(job);
+    case errc::operation_not_permitted: return remedy_of_forbidden(job);
+    case errc::not_a_directory: return remedy_of_file_there(job);
+    case errc::is_a_directory: return remedy_of_directory_there(job);
     case errc::too_many_symbolic_link_levels: return "its symbolic links lead in a circle";
-    case errc::directory_not_empty:
-      return job.verb == path_verb::remove ? "remove_all() takes what is in it, too"
-                                           : "somebody adds to it";
+    case errc::directory_not_empty: return remedy_of_full(job);
     case errc::cross_device_link: return "they are on two file systems: copy_file() and remove()";
     case errc::filename_too_long: return "a name has at most 255 bytes, and a path 4095";
     case errc::read_only_file_system: return "its file system is mounted to be read only";
@@ -132,6 +157,11 @@ const char* remedy_of(const path_job& job, std::error_code why) noexcept {
     case errc::too_many_files_open: return "raise the limit (ulimit -n), or close some";
     default: return nullptr;
   }
+}
+
+const char* remedy_of_no_file(std::string_view path) noexcept {
+  if (path.empty()) return "the path is empty";
+  return "nothing has this name; relative ones begin at the working directory of the process";
 }
 
 const char* name_of(path_verb verb) noexcept { return wording_of(verb).name; }

@@ -11,6 +11,7 @@
 #include <cove/runtime/shield.hpp>
 
 #include <csignal>
+#include <optional>
 
 // Who takes the status of a child, so that it is no zombie.
 //
@@ -100,6 +101,18 @@ task<exit_status> wait_for(child_ref who) {
 
 }  // namespace
 
+void detail::rethrow_named(const std::exception_ptr& failure, const std::string& context,
+                           std::string_view remedy) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const canceled&) {
+    throw canceled(context);
+  } catch (const error& why) {
+    if (why.code() != errc::deadline_exceeded) throw;
+    throw error(why.code(), context, remedy);
+  }
+}
+
 std::string to_string(const exit_status& status) {
   if (status.signal == 0) return "exit code " + std::to_string(status.code);
   return "signal " + detail::signal_text(status.signal) +
@@ -108,9 +121,17 @@ std::string to_string(const exit_status& status) {
 
 task<process> process::spawn(command what) {
   detail::launch_plan plan = detail::plan_of(std::move(what));
+  const std::string context = "spawn \"" + plan.how.program + '"';
   auto starting = blocking(pool_lane::file, detail::launch, std::move(plan));
-  detail::launched made = co_await std::move(starting);
-  co_return process(std::move(made));
+  std::optional<detail::launched> made;
+  std::exception_ptr failure;
+  try {
+    made.emplace(co_await std::move(starting));
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) detail::rethrow_named(failure, context);
+  co_return process(std::move(*made));
 }
 
 process::process(detail::launched made) noexcept
@@ -161,8 +182,10 @@ std::optional<exit_status> process::try_wait() {
 }
 
 void process::signal(int number) {
-  const std::error_code why =
-      child_ ? child_->send(number) : std::make_error_code(std::errc::no_such_process);
+  if (!child_)
+    throw error(std::make_error_code(std::errc::no_such_process),
+                "signal " + std::to_string(number), "there is no process in this object");
+  const std::error_code why = child_->send(number);
   if (!why) return;
   std::string_view remedy;
   if (why == std::errc::no_such_process) remedy = "it has ended";

@@ -5,6 +5,7 @@
 #include <cove/io/command.hpp>
 
 #include <array>
+#include <exception>
 
 // How a process is started: private contract of this room, a file a platform.
 
@@ -50,6 +51,11 @@ struct launched {
 /// Starts it. May block: the program may be on a slow disk, and this process be large.
 /// Errors: thrown, those of the system: naming the program, the file, the directory.
 launched launch(launch_plan plan);
+
+/// Throws a failure again; one that only says that its time was over, or that it was canceled, with
+/// what that was.
+[[noreturn]] void rethrow_named(const std::exception_ptr& failure, const std::string& context,
+                                std::string_view remedy = {});
 
 /// A duplicate that is close-on-exec. Errors: thrown.
 cove::detail::descriptor duplicate(int fd, std::string_view who);

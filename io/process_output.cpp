@@ -73,7 +73,7 @@ task<process_output> process::output(command what, std::size_t most, std::string
     child.kill();
     auto its_end = shield(child.wait().as_result());
     static_cast<void>(co_await std::move(its_end));
-    std::rethrow_exception(failure);
+    detail::rethrow_named(failure, "output of \"" + whose + '"', "it was killed");
   }
   co_return all;
 }

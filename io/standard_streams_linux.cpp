@@ -5,7 +5,6 @@
 #include <cove/runtime/detail/own_number.hpp>
 
 #include <fcntl.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -37,16 +36,6 @@ int open_again(int number, bool to_read) noexcept {
     return fd;
   ::close(fd);
   return -1;
-}
-
-/// Is there anything to wait for? Devices without that are always ready. poll() does not tell.
-bool can_wait(int fd) noexcept {
-  const int probe = cove::detail::own_number(::epoll_create1(EPOLL_CLOEXEC));
-  if (probe < 0) return true;  // Then whoever waits is told.
-  epoll_event event{};
-  const bool can = ::epoll_ctl(probe, EPOLL_CTL_ADD, fd, &event) == 0 || errno != EPERM;
-  ::close(probe);
-  return can;
 }
 
 bool is_socket(native_kind kind) noexcept {

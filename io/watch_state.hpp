@@ -56,6 +56,6 @@ class watch_state {
 };
 
 /// What can be done about an error of add(), for people; empty if there is nothing to say.
-const char* remedy_of_watch(std::error_code why) noexcept;
+const char* remedy_of_watch(std::string_view path, std::error_code why) noexcept;
 
 }  // namespace cove::io::detail

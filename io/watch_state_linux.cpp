@@ -180,9 +180,8 @@ bool watch_state::translate(const record& from, fs::change& into) {
   return true;
 }
 
-const char* remedy_of_watch(std::error_code why) noexcept {
-  if (why == std::errc::no_such_file_or_directory)
-    return "nothing has this name; relative ones begin at the working directory of the process";
+const char* remedy_of_watch(std::string_view path, std::error_code why) noexcept {
+  if (why == std::errc::no_such_file_or_directory) return remedy_of_no_file(path);
   if (why == std::errc::permission_denied) return "only what may be read can be watched";
   if (why == std::errc::no_space_on_device)
     return "raise the number of watches (sysctl fs.inotify.max_user_watches), or remove() some";

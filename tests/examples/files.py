@@ -217,7 +217,13 @@ class TestRunMany(CommandLine, unittest.TestCase):
     def test_who_takes_too_long_is_killed(self):
         code, _, errors = run(example('run_many'), '--limit', '100ms', 'sleep 1000')
         self.assertEqual(code, 123)
-        self.assertIn('"sleep 1000"', errors)
+        self.assertIn('run_many: "sleep 1000": output of "/bin/sh": deadline exceeded; it was '
+                      'killed\n', errors)
+
+    def test_who_writes_too_much_is_killed_and_told_of_the_bound(self):
+        code, _, errors = run(example('run_many'), '--most', '10', 'yes')
+        self.assertEqual(code, 123)
+        self.assertIn('it wrote more than 10 bytes, which is the limit that was given', errors)
 
     def test_a_signal_ends_those_that_run(self):
         with tempfile.TemporaryDirectory() as folder:

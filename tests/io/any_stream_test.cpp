@@ -19,9 +19,8 @@ using cove::io::duplex_stream;
 static_assert(cove::io::byte_stream<any_stream>);
 static_assert(cove::io::byte_stream<cove::net::tcp_stream>);
 // A socket's operations live in the caller's frame, behind an any_stream as well.
-static_assert(cove::io::detail::transfer_room::fits<decltype(std::declval<cove::net::tcp_stream&>()
-                                                                 .read_some(std::span<std::byte>())
-                                                                 .as_result())>);
+static_assert(cove::io::detail::transfer_room::fits<
+              decltype(std::declval<cove::net::tcp_stream&>().read_some(std::span<std::byte>()))>);
 
 /// A stream made of coroutines, whose shutdown has to be awaited.
 class shouting {
@@ -105,6 +104,82 @@ TEST_CASE("an any_stream throws what its stream reports, with the count") {
     CHECK(said.starts_with("write_all: "));
     std::array<std::byte, 3> room;
     co_await ends.far.read_exact(room);
+  });
+}
+
+/// One that tells no more than what it is asked, and too much to fit into an any_stream's room.
+class chatty {
+ public:
+  /// As any library's awaitable, but large.
+  template <class Inner>
+  class large : public Inner {
+   public:
+    explicit large(Inner&& inner) noexcept : Inner(std::move(inner)) {}
+    std::array<std::byte, 200> more{};
+  };
+  explicit chatty(duplex_stream on) : on_(std::move(on)) {}
+  auto read_some(std::span<std::byte> room) { return large(on_.read_some(room)); }
+  auto write_some(std::span<const std::byte> bytes) { return large(on_.write_some(bytes)); }
+  auto write_all(std::span<const std::byte> bytes) { return large(on_.write_all(bytes)); }
+  void shutdown_write() { on_.shutdown_write(); }
+  auto close() { return on_.close(); }
+
+ private:
+  duplex_stream on_;
+};
+
+template <class S>
+task<> check_told_as_by(S plain, any_stream any) {
+  for (const bool reads : std::array{true, false}) {
+    if (!reads) static_cast<void>(co_await plain.close());
+    if (!reads) static_cast<void>(co_await any.close());
+    std::array<std::byte, 3> room;
+    const auto into = std::span(room).first(reads ? 0 : 3);
+    const std::string expected = co_await outcome_of(plain.read_some(into));
+    CHECK(expected.starts_with("read_some: "));
+    const std::string said = co_await outcome_of(any.read_some(into));
+    CHECK(said == expected);
+    const cove::io_result reported = co_await any.read_some(into).as_result();
+    CHECK(reported.error);
+  }
+}
+
+TEST_CASE("an any_stream tells of a failure in the words of its stream") {
+  static_assert(!cove::io::detail::transfer_room::fits<decltype(std::declval<chatty&>().read_some(
+                    std::span<std::byte>()))>);
+  run_in(plain_options(), []() -> task<> {
+    auto one = cove::io::duplex(3);
+    co_await check_told_as_by(std::move(one.near), any_stream(std::move(one.far)));
+    auto two = cove::io::duplex(3);
+    co_await check_told_as_by(std::move(two.near), any_stream(chatty(std::move(two.far))));
+    auto inner = cove::io::duplex(3);
+    any_stream shouts(shouting(std::move(inner.near)));
+    const std::string said = co_await outcome_of(shouts.read_some(std::span<std::byte>()));
+    CHECK(said.starts_with("read_some: invalid argument (EINVAL)"));
+  });
+}
+
+TEST_CASE("what does not fit into an any_stream moves its bytes, and counts them") {
+  run_in(plain_options(), []() -> task<> {
+    auto ends = cove::io::duplex(10);
+    any_stream any(chatty(std::move(ends.near)));
+    co_await any.write_all(bytes_of("abc"));
+    const cove::io_result more = co_await any.write_all(bytes_of("de")).as_result();
+    CHECK(more.n == 2);
+    const std::size_t some = co_await any.write_some(bytes_of("f"));
+    CHECK(some == 1);
+    std::array<std::byte, 6> room;
+    co_await ends.far.read_exact(room);
+    CHECK(static_cast<char>(room[5]) == 'f');
+    auto late = any.write_all(bytes_of("0123456789xyz"));
+    auto limited = cove::with_timeout(std::move(late), std::chrono::milliseconds(1));
+    std::size_t moved = 0;
+    try {
+      co_await std::move(limited);
+    } catch (const cove::io_error& cut) {
+      moved = cut.transferred();
+    }
+    CHECK(moved == 10);
   });
 }
 

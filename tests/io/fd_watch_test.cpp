@@ -114,6 +114,13 @@ TEST_CASE("P06 a file or a directory cannot be watched, and the error says why")
   ::close(file);
   ::close(folder);
   CHECK(mentions(refusal_of(-1), "EBADF"));
+  // A device that is always ready, on each backend alike.
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  CHECK(refusal_of(null) == "fd_watch descriptor " + std::to_string(null) +
+                                ": operation not permitted (EPERM); it is a character device that "
+                                "is no terminal, which is always ready; read it on the pool, with "
+                                "io::file");
+  ::close(null);
 }
 
 TEST_CASE("P07 two watches of one descriptor are independent, and both are told") {

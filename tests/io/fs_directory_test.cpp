@@ -184,6 +184,10 @@ TEST_CASE("F01 F07 what is no directory is an error of the first entry") {
     auto file = fs::read_directory(in.file("file"));
     const std::string text = co_await outcome_of(file.next());
     CHECK(text.find("(ENOTDIR); only directories have entries") != std::string::npos);
+    auto nameless = fs::read_directory("");
+    const std::string empty = co_await outcome_of(nameless.next());
+    CHECK(mentions(empty,
+                   "read_directory \"\": no such file or directory (ENOENT); the path is empty"));
     auto cut = fs::read_directory(std::string("/tmp\0x", 6));
     const std::string refused = co_await outcome_of(cut.next());
     CHECK(refused.find("read_directory \"/tmp\\x00x\": ") == 0);

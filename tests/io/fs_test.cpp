@@ -242,6 +242,18 @@ TEST_CASE("F01 errors of the system are kept, and told with verb, paths and reme
     text = co_await told(nameless, std::errc::no_such_file_or_directory);
     CHECK(contains(text, "stat \"\": "));
     CHECK(contains(text, "the path is empty"));
+    const auto onto_folder = [&] { return fs::rename(file, folder); };
+    text = co_await told(onto_folder, std::errc::is_a_directory);
+    CHECK(contains(text, "a file takes the place of no directory"));
+    const auto onto_file = [&] { return fs::rename(folder, file); };
+    text = co_await told(onto_file, std::errc::not_a_directory);
+    CHECK(contains(text, "a directory takes the place of no file"));
+    const auto onto_full = [&] { return fs::rename(folder, full); };
+    text = co_await told(onto_full, std::errc::directory_not_empty);
+    CHECK(contains(text, "a directory takes the place of an empty one only"));
+    const auto second_name = [&] { return fs::link(folder, none); };
+    text = co_await told(second_name, std::errc::operation_not_permitted);
+    CHECK(contains(text, "a directory has no second name"));
     const auto other_system = [&] { return fs::link(file, "/proc/cove"); };
     const auto across = co_await other_system().as_result();
     CHECK_FALSE(across);

@@ -265,6 +265,9 @@ TEST_CASE("F16 one task waits at a time, and what cannot be watched is refused b
     const std::string none = co_await outcome_of(changes.add(in / "none"));
     CHECK(none.find("fs::watch \"" + in.path() + "/none\": no such file or directory (ENOENT); ") ==
           0);
+    const std::string nameless = co_await outcome_of(changes.add(""));
+    CHECK(mentions(nameless,
+                   "fs::watch \"\": no such file or directory (ENOENT); the path is empty"));
     const auto cut = co_await changes.add(std::string("/tmp\0x", 6)).as_result();
     CHECK(cut.error() == std::errc::invalid_argument);
     waits.cancel();

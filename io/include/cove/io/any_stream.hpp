@@ -24,10 +24,15 @@ class stream_model {
 };
 
 COVE_COROUTINE_TEMPLATES_BEGIN
-/// An awaitable that does not fit into the room, as a coroutine.
+/// An awaitable that does not fit into the room, as a coroutine. `all` is what one moves that gives
+/// no count.
 template <class A>
-task<transfer_outcome> await_elsewhere(A report) {
-  co_return co_await std::move(report);
+task<transfer_outcome> await_elsewhere(A op, std::size_t all) {
+  if constexpr (std::is_void_v<cove::detail::awaited_t<A>>)
+    co_await std::move(op);
+  else
+    all = co_await std::move(op);
+  co_return transfer_outcome(all, {});
 }
 template <class S>
 task<std::error_code> await_close(S& stream) {
@@ -41,13 +46,13 @@ class stream_model_of final : public stream_model {
   explicit stream_model_of(S stream) : stream_(std::move(stream)) {}
 
   void read_some(transfer_room& room, std::span<std::byte> buffer) override {
-    put(room, [&] { return stream_.read_some(buffer).as_result(); });
+    put(room, buffer.size(), [&] { return stream_.read_some(buffer); });
   }
   void write_some(transfer_room& room, std::span<const std::byte> buffer) override {
-    put(room, [&] { return stream_.write_some(buffer).as_result(); });
+    put(room, buffer.size(), [&] { return stream_.write_some(buffer); });
   }
   void write_all(transfer_room& room, std::span<const std::byte> buffer) override {
-    put(room, [&] { return stream_.write_all(buffer).as_result(); });
+    put(room, buffer.size(), [&] { return stream_.write_all(buffer); });
   }
   task<> shutdown_write() override { return finish_writing(stream_); }
   void abandon_writing() noexcept override { detail::abandon_writing(stream_); }
@@ -56,12 +61,11 @@ class stream_model_of final : public stream_model {
 
  private:
   template <class Make>
-  static void put(transfer_room& room, Make make) {
-    using report = std::invoke_result_t<Make>;
-    if constexpr (transfer_room::fits<report>)
+  static void put(transfer_room& room, std::size_t all, Make make) {
+    if constexpr (transfer_room::fits<std::invoke_result_t<Make>>)
       room.fill(make);
     else
-      room.fill([&] { return transfer<void>("", await_elsewhere(make())).as_result(); });
+      room.fill([&] { return transfer<std::size_t>("", await_elsewhere(make(), all)); });
   }
 
   S stream_;

@@ -26,8 +26,7 @@ namespace cove::io {
 /// Errors:       errc::closed once the watch has ended; errc::operation_in_progress while another
 ///               task waits for the same; errc::wrong_runtime if it was first awaited on in another
 ///               runtime; errc::descriptor_too_high where the backend is select and the process has
-///               a thousand descriptors open; operation_not_permitted for a device that cannot be
-///               waited for. `.as_result()` reports instead of throwing.
+///               a thousand descriptors open. `.as_result()` reports instead of throwing.
 /// Cancellation: safe; nothing is consumed.
 /// Threads:      one task may wait for reading while another one waits for writing; any may end it.
 /// Lifetime:     must outlive the start of a wait; destroying it later ends its waits with
@@ -37,8 +36,9 @@ class fd_watch {
   /// Watches nothing: every operation reports errc::closed.
   fd_watch() noexcept = default;
 
-  /// Errors: thrown, naming the descriptor: bad_file_descriptor; operation_not_permitted for a
-  ///         file or a directory, which are always ready; too_many_files_open and the like.
+  /// Errors: thrown, naming the descriptor: bad_file_descriptor; operation_not_permitted for what
+  ///         is always ready, a file, a directory, or a device such as /dev/null, whatever the
+  ///         backend would say; too_many_files_open and the like.
   explicit fd_watch(int fd);
 
   /// Completes when a read would not have to wait: there is something, the end, or an error.

@@ -6,7 +6,8 @@
 
 // A transfer of a stream whose type is not known. The stream constructs its own awaitable in the
 // room of an any_transfer, which lives in the caller's frame as every awaitable does; so reading
-// through an any_stream allocates no more than reading the stream.
+// through an any_stream allocates no more than reading the stream. It is the one that throws, so
+// that a failure is told in the stream's own words; as_result() makes the one that reports of it.
 //
 // What would not fit becomes a coroutine, whose frame does come from the cache of frames.
 
@@ -18,6 +19,8 @@ struct transfer_moves {
   /// What is to be resumed next: `self` if nothing is waited for.
   std::coroutine_handle<> (*suspend)(void* room, std::coroutine_handle<> self) noexcept;
   io_result (*resume)(void* room);
+  /// Moves it into an empty room as what reports in place of a throw.
+  const transfer_moves& (*report)(void* from, void* to) noexcept;
   void (*relocate)(void* from, void* to) noexcept;
   void (*destroy)(void* room) noexcept;
 };
@@ -41,17 +44,49 @@ std::coroutine_handle<> suspend_in_room(void* room, std::coroutine_handle<> self
 }
 
 template <class A>
-inline constexpr transfer_moves moves_of{
-    [](void* room, cove::detail::task_ctl& task) {
-      in_room<A>(room).task_ = &task;
-      return in_room<A>(room).await_ready();
-    },
-    suspend_in_room<A>, [](void* room) -> io_result { return in_room<A>(room).await_resume(); },
-    [](void* from, void* to) noexcept {
-      ::new (to) A(std::move(in_room<A>(from)));
-      in_room<A>(from).~A();
-    },
-    [](void* room) noexcept { in_room<A>(room).~A(); }};
+io_result resume_in_room(void* room) {
+  A& ended = in_room<A>(room);
+  if constexpr (std::is_void_v<decltype(ended.await_resume())>) {
+    ended.await_resume();
+    return {};
+  } else if constexpr (std::is_same_v<decltype(ended.await_resume()), std::size_t>) {
+    return {ended.await_resume(), {}};
+  } else {
+    return ended.await_resume();
+  }
+}
+
+template <class A>
+using report_of = decltype(std::declval<A>().as_result());
+
+template <class A>
+const transfer_moves& report_in_room(void* from, void* to) noexcept;
+
+template <class A>
+inline constexpr transfer_moves moves_of{[](void* room, cove::detail::task_ctl& task) {
+                                           in_room<A>(room).task_ = &task;
+                                           return in_room<A>(room).await_ready();
+                                         },
+                                         suspend_in_room<A>,
+                                         resume_in_room<A>,
+                                         report_in_room<A>,
+                                         [](void* from, void* to) noexcept {
+                                           ::new (to) A(std::move(in_room<A>(from)));
+                                           in_room<A>(from).~A();
+                                         },
+                                         [](void* room) noexcept { in_room<A>(room).~A(); }};
+
+template <class A>
+const transfer_moves& report_in_room(void* from, void* to) noexcept {
+  if constexpr (requires { typename report_of<A>; }) {
+    using R = report_of<A>;
+    ::new (to) R(std::move(in_room<A>(from)).as_result());
+    in_room<A>(from).~A();
+    return moves_of<R>;
+  } else {
+    return moves_of<A>;  // One that reports. Nobody asks.
+  }
+}
 
 /// Room for an awaitable that gives an io_result; empty at first.
 class transfer_room {
@@ -59,8 +94,11 @@ class transfer_room {
   /// Those of sockets and pipes fit, and those of coroutines.
   static constexpr std::size_t capacity = 128;
   template <class A>
-  static constexpr bool fits = sizeof(A) <= capacity && alignof(A) <= alignof(std::max_align_t) &&
-                               std::is_nothrow_move_constructible_v<A>;
+  static constexpr bool fits_as_it_is =
+      sizeof(A) <= capacity && alignof(A) <= alignof(std::max_align_t) &&
+      std::is_nothrow_move_constructible_v<A>;
+  template <class A>
+  static constexpr bool fits = fits_as_it_is<A> && fits_as_it_is<report_of<A>>;
 
   transfer_room() noexcept = default;
   transfer_room(transfer_room&& other) noexcept : moves_(std::exchange(other.moves_, nullptr)) {
@@ -77,6 +115,14 @@ class transfer_room {
     using A = std::invoke_result_t<Make>;
     ::new (static_cast<void*>(bytes_)) A(make());
     moves_ = &moves_of<A>;
+  }
+
+  /// What reports in place of a throw.
+  transfer_room as_report() && noexcept {
+    transfer_room made;
+    if (moves_ != nullptr)
+      made.moves_ = &std::exchange(moves_, nullptr)->report(bytes_, made.bytes_);
+    return made;
   }
 
   bool empty() const noexcept { return moves_ == nullptr; }
@@ -98,6 +144,8 @@ class any_awaiter : public cove::detail::awaitable_base {
   /// Before its start only.
   any_awaiter(any_awaiter&&) noexcept = default;
 
+  transfer_room as_report() && noexcept { return std::move(room_).as_report(); }
+
   bool await_ready() { return room_.empty() || room_.ready(*task_); }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> self) noexcept {
     return room_.suspend(self);
@@ -115,7 +163,7 @@ class any_awaiter : public cove::detail::awaitable_base {
 
 class [[nodiscard]] any_report : public any_awaiter {
  public:
-  explicit any_report(any_awaiter&& from) noexcept : any_awaiter(std::move(from)) {}
+  explicit any_report(any_awaiter&& from) noexcept : any_awaiter(std::move(from).as_report()) {}
   io_result await_resume() { return take(); }
 };
 

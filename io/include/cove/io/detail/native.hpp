@@ -36,6 +36,10 @@ constexpr bool is_always_ready(native_kind kind) noexcept {
          kind == native_kind::block_device;
 }
 
+/// Is there anything to wait for? Devices without that, such as /dev/null, are always ready. Which
+/// kind it is does not tell, nor does poll(2); epoll does. True if that cannot be asked.
+bool can_wait(int fd) noexcept;
+
 /// Which way a descriptor was opened.
 struct access_mode {
   bool reads = false;
