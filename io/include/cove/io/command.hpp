@@ -31,8 +31,12 @@ class stdio {
   static stdio pipe() noexcept { return stdio(kind::pipe); }
   /// A file: input reads it; the others write it from its beginning, and make it where there is
   /// none. The path goes from the directory of this process.
+  ///
+  /// To open a FIFO waits for its other end, as in a shell: that holds a thread of the pool's lane
+  /// for files, and no request ends the spawn before. from() an end that pipe_reader::open() or
+  /// pipe_writer::open() has given does not wait.
   static stdio file(std::string path) { return stdio(kind::file, std::move(path)); }
-  /// The same, written behind what is there.
+  /// The same, written behind what is there; a FIFO, too.
   static stdio append(std::string path) { return stdio(kind::append, std::move(path)); }
   /// For errors: where the output goes.
   static stdio same_as_output() noexcept { return stdio(kind::same_as_output); }
