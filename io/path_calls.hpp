@@ -21,6 +21,8 @@ void perform(path_job& job, const asked_flag& asked) noexcept;
 /// job. They may throw bad_alloc.
 std::error_code copy_file(path_job& job, const asked_flag& asked);
 std::error_code remove_all(path_job& job, const asked_flag& asked);
+/// Has it a mode with bits that are no permissions? The system drops them without a word.
+bool has_wrong_mode(const path_job& job) noexcept;
 /// -1 with errno, as rename(2).
 int rename_without_replacing(const char* from, const char* to) noexcept;
 

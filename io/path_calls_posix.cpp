@@ -212,11 +212,21 @@ std::error_code make_call(path_job& job, const asked_flag& asked) {
 
 }  // namespace
 
+bool has_wrong_mode(const path_job& job) noexcept {
+  switch (job.verb) {
+    case path_verb::chmod:
+    case path_verb::create_directories:
+    case path_verb::mkdir: return (job.mode & ~07777U) != 0;
+    default: return false;
+  }
+}
+
 std::error_code last_error() noexcept { return system_error_code(errno); }
 
 void perform(path_job& job, const asked_flag& asked) noexcept {
   job.made = true;
-  if (job.path.find('\0') != std::string::npos || job.other.find('\0') != std::string::npos) {
+  if (job.path.find('\0') != std::string::npos || job.other.find('\0') != std::string::npos ||
+      has_wrong_mode(job)) {
     job.code = system_error_code(EINVAL);
     return;
   }

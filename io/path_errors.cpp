@@ -88,6 +88,7 @@ const char* remedy_of_existing(const path_job& job) noexcept {
 const char* remedy_of_invalid(const path_job& job) noexcept {
   if (job.path.find('\0') != std::string::npos || job.other.find('\0') != std::string::npos)
     return "no path has a byte 0 in it";
+  if (has_wrong_mode(job)) return "a mode has permissions only, 07777 at most";
   switch (job.verb) {
     case path_verb::copy_file:
       return "copy_file() is for two regular files, not for one and itself";

@@ -260,6 +260,25 @@ TEST_CASE("F01 errors of the system are kept, and told with verb, paths and reme
   });
 }
 
+TEST_CASE("F01 a mode with more than permissions is refused, before anything is made or set") {
+  run_on_files([]() -> task<> {
+    const temporary_folder in;
+    const std::string file = in.file("file");
+    const std::string none = in / "none";
+    const auto kind_too = [&] { return fs::chmod(file, 0100644); };
+    const std::string text = co_await told(kind_too, std::errc::invalid_argument);
+    CHECK(text ==
+          "chmod \"" + file +
+              "\" to 0100644: invalid argument (EINVAL); a mode has permissions only, 07777 "
+              "at most");
+    const auto made_so = co_await fs::mkdir(none, 040755).as_result();
+    CHECK(made_so.error() == std::errc::invalid_argument);
+    const auto all_so = co_await fs::create_directories(none, 040755).as_result();
+    CHECK(all_so.error() == std::errc::invalid_argument);
+    CHECK_FALSE(std::filesystem::exists(none));
+  });
+}
+
 TEST_CASE("F01 a path with a byte 0 in it is refused by name, before anything is done") {
   run_on_files([]() -> task<> {
     const temporary_folder in;

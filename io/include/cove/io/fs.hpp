@@ -53,13 +53,15 @@ constexpr right operator|(right a, right b) noexcept {
 detail::path_call<void> access(std::string path, right wanted);
 
 /// Makes a directory. `mode` goes through the process's umask.
-/// Errors: file_exists, whatever it is; no_such_file_or_directory if its parent is missing.
+/// Errors: file_exists, whatever it is; no_such_file_or_directory if its parent is missing;
+///         invalid_argument for a mode with more than permissions.
 /// Source: mkdir(2).
 detail::path_call<void> mkdir(std::string path, std::uint32_t mode = 0777);
 
 /// Makes a directory and those above it that are missing. True if it made the last one, false if it
 /// was there.
-/// Errors: not_a_directory if something else is in the way, which the text names.
+/// Errors: not_a_directory if something else is in the way, which the text names; invalid_argument
+///         for a mode with more than permissions.
 /// Source: mkdir(2).
 detail::path_call<bool> create_directories(std::string path, std::uint32_t mode = 0777);
 
@@ -133,7 +135,8 @@ detail::path_call<void> link(std::string existing, std::string path);
 detail::path_call<std::string> realpath(std::string path);
 
 /// Sets permissions: 07777, of what the path leads to.
-/// Errors: operation_not_permitted for those who do not own it.
+/// Errors: operation_not_permitted for those who do not own it; invalid_argument for a mode with
+///         more than permissions, as stat(2) has.
 /// Source: chmod(2).
 detail::path_call<void> chmod(std::string path, std::uint32_t mode);
 /// Sets when the contents were last read and written; file systems keep what they can of it.
