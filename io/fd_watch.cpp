@@ -36,5 +36,8 @@ detail::ready_operation fd_watch::wait_readable() noexcept {
 detail::ready_operation fd_watch::wait_writable() noexcept {
   return {own_, detail::io_kind::wait_out, "wait_writable"};
 }
+detail::ready_operation fd_watch::wait_urgent() noexcept {
+  return {own_, detail::io_kind::wait_urgent, "wait_urgent"};
+}
 
 }  // namespace cove::io

@@ -205,7 +205,7 @@ task<kernel_outcome> splice_direct(descriptor& from, descriptor& to, std::uint64
   const io_kind waits = out ? io_kind::wait_in : io_kind::wait_out;
   const io_kind calls = out ? io_kind::call_out : io_kind::call_in;
   while (ended.n < most) {
-    const result<void> ready = co_await ready_operation(pipe, waits, pipe_verb).as_result();
+    const result<readiness> ready = co_await ready_operation(pipe, waits, pipe_verb).as_result();
     if (!ready) fail(ended, ready.error(), pipe_verb);
     if (!ready) co_return ended;
     splice_beside part(pipe, out, step_of(most - ended.n));

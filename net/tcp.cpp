@@ -134,6 +134,9 @@ io::detail::ready_operation tcp_stream::wait_readable() noexcept {
 io::detail::ready_operation tcp_stream::wait_writable() noexcept {
   return {socket_, io_kind::wait_out, "wait_writable"};
 }
+io::detail::ready_operation tcp_stream::wait_urgent() noexcept {
+  return {socket_, io_kind::wait_urgent, "wait_urgent"};
+}
 
 io::detail::count_operation tcp_stream::write_some(std::span<const std::byte> buffer) noexcept {
   return io::detail::make_write<io::detail::count_operation>(socket_, buffer, false, "write_some");

@@ -32,6 +32,7 @@
 namespace cove::detail {
 namespace {
 
+using netpoll::awaited;
 using netpoll::direction;
 using netpoll::poll_desc;
 
@@ -62,6 +63,22 @@ std::int64_t is_ready(int fd, short events) noexcept {
   pollfd what{fd, events, 0};
   const std::int64_t count = retry_call([&] { return ::poll(&what, 1, 0); });
   return count == 0 ? -EAGAIN : count;
+}
+
+/// What is so of a descriptor, once that is something of `events` or there is no more to wait for.
+std::int64_t find_ready(int fd, short events) noexcept {
+  constexpr short ended = POLLHUP | POLLERR | POLLNVAL;
+  pollfd what{fd, POLLIN | POLLOUT | POLLPRI, 0};
+  const std::int64_t count = retry_call([&] { return ::poll(&what, 1, 0); });
+  if (count < 0) return count;
+  if ((what.revents & (events | ended)) == 0) return -EAGAIN;
+  std::size_t found = 0;
+  if ((what.revents & (POLLIN | ended)) != 0) found |= found_readable;
+  if ((what.revents & (POLLOUT | ended)) != 0) found |= found_writable;
+  if ((what.revents & POLLPRI) != 0) found |= found_urgent;
+  if ((what.revents & POLLHUP) != 0) found |= found_hung_up;
+  if ((what.revents & (POLLERR | POLLNVAL)) != 0) found |= found_failed;
+  return static_cast<std::int64_t>(found);
 }
 
 /// Into a buffer that is taken for it, and kept if it holds something.
@@ -245,21 +262,36 @@ step book_read(io_op& op, poll_desc& desc, std::int64_t n) noexcept {
 
 }  // namespace
 
-direction direction_of(io_kind kind) noexcept {
+awaited awaited_by(io_kind kind) noexcept {
   switch (kind) {
     case io_kind::write:
     case io_kind::write_v:
     case io_kind::connect:
     case io_kind::wait_out:
-    case io_kind::call_out: return direction::write;
-    default: return direction::read;
+    case io_kind::call_out: return awaited::out;
+    case io_kind::wait_urgent: return awaited::urgent;
+    default: return awaited::in;
   }
 }
 
+short poll_events_of(io_kind kind) noexcept {
+  switch (awaited_by(kind)) {
+    case awaited::in: return POLLIN;
+    case awaited::urgent: return POLLPRI;
+    case awaited::out: return POLLOUT;
+  }
+  return 0;
+}
+
 bool ends_already(io_op& op, poll_desc& desc) noexcept {
-  if (direction_of(op.kind) != direction::read || op.kind == io_kind::accept ||
+  if (awaited_by(op.kind) != awaited::in || op.kind == io_kind::accept ||
       !desc.ends.read_last.load(std::memory_order_relaxed))
     return false;
+  if (op.kind == io_kind::wait_in) {
+    // A FIFO may have a writer again, and its reader's end stays the end.
+    const std::int64_t found = find_ready(desc.fd, POLLIN | POLLOUT | POLLPRI);
+    op.transferred = found_readable | (found > 0 ? static_cast<std::size_t>(found) : 0);
+  }
   if (op.whole && op.size != 0) op.wrong = io_op::fault::unexpected_end;
   return true;
 }
@@ -281,8 +313,6 @@ std::int64_t call_socket(io_op& op, int fd) noexcept {
       return retry_call(
           [&] { return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
     case io_kind::connect: return finish_connect(fd);
-    case io_kind::wait_in: return is_ready(fd, POLLIN);
-    case io_kind::wait_out: return is_ready(fd, POLLOUT);
     default: return -EINVAL;
   }
 }
@@ -301,14 +331,13 @@ std::int64_t call_plain(io_op& op, const poll_desc& desc) noexcept {
       return retry_call([&] { return write_quietly(desc.fd, &all, 1); });
     }
     case io_kind::write_v: return write_parts(op, desc.fd);
-    case io_kind::wait_in: return is_ready(desc.fd, POLLIN);
-    case io_kind::wait_out: return is_ready(desc.fd, POLLOUT);
     default: return -EINVAL;
   }
 }
 
 std::int64_t make_call(io_op& op, const poll_desc& desc) noexcept {
   if (op.calls()) return op.call->make(*op.call, desc.fd);
+  if (op.waits()) return find_ready(desc.fd, poll_events_of(op.kind));
   return desc.is_socket() ? call_socket(op, desc.fd) : call_plain(op, desc);
 }
 
@@ -316,7 +345,7 @@ std::int64_t make_call(io_op& op, const poll_desc& desc) noexcept {
 
 std::int64_t call_once(io_op& op, const poll_desc& desc) noexcept {
   if (!made_by_worker(op, desc)) return make_call(op, desc);
-  return is_ready(desc.fd, direction_of(op.kind) == direction::write ? POLLOUT : POLLIN);
+  return is_ready(desc.fd, poll_events_of(op.kind));
 }
 
 step book(io_op& op, poll_desc& desc, std::int64_t outcome) noexcept {
@@ -330,9 +359,10 @@ step book(io_op& op, poll_desc& desc, std::int64_t outcome) noexcept {
   }
   switch (op.kind) {
     case io_kind::accept: op.fd = static_cast<int>(outcome); return step::final;
-    case io_kind::connect:
+    case io_kind::connect: return step::final;
     case io_kind::wait_in:
-    case io_kind::wait_out: return step::final;
+    case io_kind::wait_out:
+    case io_kind::wait_urgent:
     case io_kind::call_out: op.transferred = static_cast<std::size_t>(outcome); return step::final;
     case io_kind::write:
     case io_kind::write_v:

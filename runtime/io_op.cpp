@@ -26,8 +26,8 @@
 // On a completion backend 2 to 4 are: put the task into the slot, where a closer or a deadline
 // finds it; see to the timer; give the operation to the backend; park. The completion brings the
 // outcome, and 1 follows if it wants more, or was broken off for a deadline that has moved on.
-// Of what is no socket it only brings that the call can be made now: 2, here, follows (see
-// made_by_worker()).
+// Of what is no socket, and of a wait, it only brings that the call can be made now: 2, here,
+// follows (see made_by_worker()).
 
 namespace cove::detail {
 namespace {
@@ -169,7 +169,8 @@ bool advance_readiness(io_op& op, task_ctl& task, sched::processor& p) noexcept 
       return true;
     }
     if (task.runtime->model == netpoll::model::level)
-      if (const auto failed = backend_of(task).watch(desc, which); failed && slot.withdraw(task)) {
+      if (const auto failed = backend_of(task).watch(desc, awaited_by(op.kind));
+          failed && slot.withdraw(task)) {
         op.error = failed.value();
         return true;
       }

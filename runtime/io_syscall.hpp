@@ -14,8 +14,14 @@ enum class step : std::uint8_t {
   would_block,  ///< Nothing to be had now.
 };
 
+/// What an operation waits for if it has to.
+netpoll::awaited awaited_by(io_kind kind) noexcept;
 /// The direction an operation uses.
-netpoll::direction direction_of(io_kind kind) noexcept;
+inline netpoll::direction direction_of(io_kind kind) noexcept {
+  return netpoll::direction_of(awaited_by(kind));
+}
+/// The same as poll(2) is asked for it.
+short poll_events_of(io_kind kind) noexcept;
 
 /// A read of a stream whose end was given before gives it again, without a call.
 bool ends_already(io_op& op, netpoll::poll_desc& desc) noexcept;
@@ -26,11 +32,10 @@ step perform(io_op& op, netpoll::poll_desc& desc) noexcept;
 
 /// Does a completion backend only wait for the operation's readiness, and the worker make its call?
 /// So it is with reads and writes of what is no socket: older kernels would give the operation to a
-/// thread of their own, and would raise SIGPIPE in whoever happens to hand it in. And with calls of
-/// the caller's own, of which a ring knows nothing.
+/// thread of their own, and would raise SIGPIPE in whoever happens to hand it in. With calls of the
+/// caller's own, of which a ring knows nothing. And with waits: a ring tells but what it was asked.
 inline bool made_by_worker(const io_op& op, const netpoll::poll_desc& desc) noexcept {
-  if (op.calls()) return true;
-  return !desc.is_socket() && op.kind != io_kind::wait_in && op.kind != io_kind::wait_out;
+  return op.calls() || op.waits() || !desc.is_socket();
 }
 
 /// What a completion backend that carries operations out by system calls does for one: bytes, a

@@ -14,8 +14,8 @@
 // Three models.
 //   edge        (epoll, kqueue) reports each change once, whoever waits; the worker repeats the
 //               system call. arm(), withdraw() and watch() are not asked of it.
-//   level       (epoll-lt, poll, select) reports what is so, as long as it is asked. A direction is
-//               asked about by watch(), each time somebody is about to wait there.
+//   level       (epoll-lt, poll, select) reports what is so, as long as it is asked. What is
+//               asked is said by watch(), each time somebody is about to wait for it.
 //   completion  (io_uring, IOCP, the tests' fake) carries the operation out and reports its result.
 //               It may keep what it is given for a while, to hand it to the kernel with others:
 //               until flush(), poll() or wait().
@@ -57,11 +57,11 @@ class backend {
   /// poll(), wait() or the destructor, and until then the number is not to be given back.
   [[nodiscard]] virtual bool close(poll_desc& desc) noexcept = 0;
 
-  /// Level: a task has just been put into the slot of `which` and is about to park. What is so by
-  /// now or comes later is reported to that slot, once. Errors: those of the system, for a number
-  /// that somebody else has closed; then nothing is reported.
-  virtual std::error_code watch(poll_desc& desc, direction which) noexcept {
-    return static_cast<void>(desc), static_cast<void>(which), std::error_code();
+  /// Level: a task has just been put into the slot of the direction of `what` and is about to park.
+  /// If that is so by now or comes later it is reported to that slot, once. Errors: those of the
+  /// system, for a number that somebody else has closed; then nothing is reported.
+  virtual std::error_code watch(poll_desc& desc, awaited what) noexcept {
+    return static_cast<void>(desc), static_cast<void>(what), std::error_code();
   }
 
   /// Completion: gives the operation to the kernel, by way of the caller's `lane`. Its end is

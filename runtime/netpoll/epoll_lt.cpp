@@ -8,25 +8,26 @@
 // its events are taken from the kernel by two others; but the kernel keeps one mask a descriptor,
 // and EPOLLONESHOT takes all of it back with the first event, whatever that was about.
 //
-//   interest     the directions that somebody waits for, and that were not reported since
+//   interest     what somebody waits for (a bit for each `awaited`), and was not reported since
 //   interest_lock  holds interest and the kernel's mask together
 //
 //   open      kernel: registered, asked for nothing
-//   watch     interest: + which;  kernel: armed for all of interest
+//   watch     interest: + what;   kernel: armed for all of interest
 //   event     interest: - what is reported, to the slots;  kernel: armed for what is left, if any
 //   close     interest: nothing;  kernel: forgotten, while the number is still ours
 //
 // While the lock is free, the kernel is armed for all of interest, or an event that disarmed it is
 // on its way to deliver(), which arms it again. So nothing that is waited for is forgotten.
 //
-// An event may come late: for a direction that was reported since, and then it is dropped; or for
-// one that is waited for again, and then the task finds that it would block, and watches once more.
-// Either way it has disarmed the kernel, so what is left of interest is armed. One that belongs to
-// an earlier generation concerns a registration that is gone, and touches nothing.
+// An event may come late: for what was reported since, and then it is dropped; or for what is
+// waited for again, and then the task finds that it would block, and watches once more. Either way
+// it has disarmed the kernel, so what is left of interest is armed. One that belongs to an earlier
+// generation concerns a registration that is gone, and touches nothing.
 //
 // A task that was taken out of its slot early leaves its interest behind. That costs one report to
-// nobody. Hang-ups and errors come unasked, but not twice without being armed: when nobody waits,
-// nothing is armed, and nothing spins.
+// nobody, or to somebody who waits for something else there, and watches once more. Hang-ups and
+// errors come unasked, but not twice without being armed: when nobody waits, nothing is armed, and
+// nothing spins.
 //
 // An edge-triggered descriptor needs no removal when it is closed. Here one that a duplicate keeps
 // alive would stay armed, so it is removed. Somebody may have closed the number behind our back:
@@ -38,14 +39,22 @@
 namespace cove::netpoll {
 namespace {
 
-// No EPOLLPRI: a level that no read takes away would be reported for ever.
-constexpr std::uint32_t asked_for(direction d) noexcept {
-  return d == direction::read ? EPOLLIN : EPOLLOUT;
+constexpr awaited all_awaited[] = {awaited::in, awaited::urgent, awaited::out};
+
+constexpr std::uint32_t asked_for(awaited what) noexcept {
+  switch (what) {
+    case awaited::in: return EPOLLIN;
+    case awaited::urgent: return EPOLLPRI;
+    case awaited::out: return EPOLLOUT;
+  }
+  return 0;
 }
 
-constexpr std::uint8_t bit(direction d) noexcept {
-  return static_cast<std::uint8_t>(1U << static_cast<unsigned>(d));
+constexpr std::uint8_t bit(awaited what) noexcept {
+  return static_cast<std::uint8_t>(1U << static_cast<unsigned>(what));
 }
+
+constexpr std::uint32_t everything = EPOLLIN | EPOLLPRI | EPOLLOUT;
 
 std::uint32_t flags_of(std::uint32_t events) noexcept {
   std::uint32_t flags = 0;
@@ -71,17 +80,17 @@ bool epoll_lt::close(poll_desc& desc) noexcept {
   return true;
 }
 
-std::error_code epoll_lt::watch(poll_desc& desc, direction which) noexcept {
+std::error_code epoll_lt::watch(poll_desc& desc, awaited what) noexcept {
   const detail::spin_guard guard(desc.interest_lock);
-  desc.interest |= bit(which);
+  desc.interest |= bit(what);
   return ask(desc);
 }
 
 /// Under interest_lock.
 std::error_code epoll_lt::ask(poll_desc& desc) noexcept {
   std::uint32_t events = EPOLLONESHOT;
-  for (const direction d : {direction::read, direction::write})
-    if ((desc.interest & bit(d)) != 0) events |= asked_for(d);
+  for (const awaited what : all_awaited)
+    if ((desc.interest & bit(what)) != 0) events |= asked_for(what);
   return epoll_.control(EPOLL_CTL_MOD, desc.fd, events, desc.tag());
 }
 
@@ -109,16 +118,16 @@ void epoll_lt::deliver(const epoll_event& event, detail::task_list& ready) noexc
   if (desc.interest == 0) return;  // Closed, or nobody waits: nothing else may be read of it.
   // Latch before the slots turn ready: a task that was woken must see why.
   if (!desc.latch(poll_desc::generation_in(event.data.u64), flags_of(event.events))) return;
-  const auto report = [&](direction d) {
-    if ((desc.interest & bit(d)) == 0) return;
-    desc.interest &= static_cast<std::uint8_t>(~bit(d));
-    desc.report(d, ready);
+  const auto report = [&](std::uint32_t events) {
+    for (const awaited what : all_awaited) {
+      if ((desc.interest & bit(what)) == 0 || (events & asked_for(what)) == 0) continue;
+      desc.interest &= static_cast<std::uint8_t>(~bit(what));
+      desc.report(direction_of(what), ready);
+    }
   };
-  if ((event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) report(direction::read);
-  if ((event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) report(direction::write);
-  if (desc.interest == 0 || !ask(desc)) return;
-  report(direction::read);
-  report(direction::write);
+  const bool ended = (event.events & (EPOLLHUP | EPOLLERR)) != 0;
+  report(ended ? everything : event.events);
+  if (desc.interest != 0 && ask(desc)) report(everything);
 }
 
 }  // namespace cove::netpoll

@@ -7,7 +7,7 @@
 
 namespace cove::netpoll {
 
-/// Level-triggered epoll: a descriptor is armed for the directions that somebody waits for, each
+/// Level-triggered epoll: a descriptor is armed for what somebody waits for there, each
 /// time somebody does, and reports once. For comparison with what edges spare.
 class epoll_lt final : public backend {
  public:
@@ -18,7 +18,7 @@ class epoll_lt final : public backend {
   netpoll::model model() const noexcept override { return netpoll::model::level; }
   std::error_code open(poll_desc& desc) noexcept override;
   bool close(poll_desc& desc) noexcept override;
-  std::error_code watch(poll_desc& desc, direction which) noexcept override;
+  std::error_code watch(poll_desc& desc, awaited what) noexcept override;
   void poll(unsigned lane, detail::task_list& ready) noexcept override;
   void wait(std::int64_t delay_ns, detail::task_list& ready) noexcept override;
   void wake() noexcept override { waker_.wake(); }

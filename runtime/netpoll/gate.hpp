@@ -30,6 +30,16 @@ namespace cove::netpoll {
 
 enum class direction : std::uint8_t { read = 0, write = 1 };
 
+/// What the holder of a direction waits for there.
+enum class awaited : std::uint8_t {
+  in,      ///< Read: bytes, or the end.
+  urgent,  ///< Read: something urgent, out of band.
+  out,     ///< Write: room.
+};
+constexpr direction direction_of(awaited what) noexcept {
+  return what == awaited::out ? direction::write : direction::read;
+}
+
 class gate {
  public:
   enum class entry { entered, busy, closed };

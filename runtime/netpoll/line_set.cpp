@@ -34,9 +34,9 @@
 // a wake that finds nobody blocked, and 1 then starts over.) The scheduler's wake() is another
 // waker: only that one makes wait() return with empty hands.
 //
-// A direction nobody waits for any more stays in the set until it is reported once, or closed. One
-// that nobody ever waited for is in no line, so a hang-up, which the system reports unasked, is not
-// reported over and over.
+// What nobody waits for any more stays in the set until it is reported once, or closed; if somebody
+// waits for something else there, he watches once more. What nobody ever waited for is in no line,
+// so a hang-up, which the system reports unasked, is not reported over and over.
 //
 // Closing. The system holds on to the files of a blocked call until it returns: a connection closed
 // meanwhile would stay open, and a port bound, for as long as nothing else happens. So close()
@@ -51,12 +51,26 @@ namespace {
 
 using wall = std::chrono::steady_clock;
 
-constexpr short asked_for(direction d) noexcept { return d == direction::read ? POLLIN : POLLOUT; }
+constexpr short everything = POLLIN | POLLPRI | POLLOUT;
+
+constexpr short asked_for(awaited what) noexcept {
+  switch (what) {
+    case awaited::in: return POLLIN;
+    case awaited::urgent: return POLLPRI;
+    case awaited::out: return POLLOUT;
+  }
+  return 0;
+}
+
+/// What the holder of the direction may wait for.
+constexpr short asked_by(direction d) noexcept {
+  return d == direction::read ? POLLIN | POLLPRI : POLLOUT;
+}
 
 /// What of `asked` an answer speaks of: the end of a connection, of both directions.
 short answered(short asked, short revents) noexcept {
   const bool all = (revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
-  return static_cast<short>(asked & (all ? POLLIN | POLLOUT : revents));
+  return static_cast<short>(asked & (all ? everything : revents));
 }
 
 std::uint32_t flags_of(short revents) noexcept {
@@ -147,7 +161,7 @@ bool line_set::close(poll_desc& desc) noexcept {
   return true;
 }
 
-std::error_code line_set::watch(poll_desc& desc, direction which) noexcept {
+std::error_code line_set::watch(poll_desc& desc, awaited what) noexcept {
   {
     const std::lock_guard guard(lock_);
     place& at = places_[desc.index];
@@ -157,8 +171,8 @@ std::error_code line_set::watch(poll_desc& desc, direction which) noexcept {
       all_.tags.push_back(desc.tag());
     }
     short& asked = all_.lines[at.line].events;
-    if ((asked & asked_for(which)) != 0) return {};  // Left behind by a wait that was broken off.
-    asked = static_cast<short>(asked | asked_for(which));
+    if ((asked & asked_for(what)) != 0) return {};  // Left behind by a wait that was broken off.
+    asked = static_cast<short>(asked | asked_for(what));
   }
   changed_.wake();
   return {};
@@ -256,7 +270,7 @@ void line_set::report(std::uint64_t tag, short revents, detail::task_list& ready
   asked = static_cast<short>(asked & ~told);
   if (asked == 0) erase(line);
   for (const direction d : {direction::read, direction::write})
-    if ((told & asked_for(d)) != 0) desc.report(d, ready);
+    if ((told & asked_by(d)) != 0) desc.report(d, ready);
 }
 
 }  // namespace cove::netpoll

@@ -23,7 +23,7 @@ class line_set : public backend {
   int limit() const noexcept final { return limit_; }
   std::error_code open(poll_desc& desc) noexcept final;
   bool close(poll_desc& desc) noexcept final;
-  std::error_code watch(poll_desc& desc, direction which) noexcept final;
+  std::error_code watch(poll_desc& desc, awaited what) noexcept final;
   void poll(unsigned lane, detail::task_list& ready) noexcept final;
   void wait(std::int64_t delay_ns, detail::task_list& ready) noexcept final;
   void wake() noexcept final { waker_.wake(); }
@@ -36,9 +36,9 @@ class line_set : public backend {
   line_set(desc_table& table, const char* name, int limit);
 
  private:
-  /// The system call: fills in what is so of `lines` (POLLIN, POLLOUT, POLLERR, POLLHUP, POLLNVAL),
-  /// and gives how many say something, or -1. Waits until then or for `at_most` (nullptr: without
-  /// limit). Called by the thread in poll() and the one in wait(), at once.
+  /// The system call: fills in what is so of `lines` (POLLIN, POLLPRI, POLLOUT, POLLERR, POLLHUP,
+  /// POLLNVAL), and gives how many say something, or -1. Waits until then or for `at_most`
+  /// (nullptr: without limit). Called by the thread in poll() and the one in wait(), at once.
   virtual int ask(std::span<pollfd> lines, const timespec* at_most) noexcept = 0;
 
   /// What is asked, and for whom: the tag of each line's poll descriptor.

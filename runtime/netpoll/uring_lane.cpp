@@ -46,8 +46,12 @@ unsigned length_of(const io_op& op) noexcept {
   return static_cast<unsigned>(std::min(op.size, most));
 }
 
+/// A ring that is asked for POLLPRI alone is not woken: it takes that for a flag of its own
+/// (IO_ASYNC_POLL_COMMON). Urgent bytes come with POLLRDBAND, too; so does the news of any others,
+/// and then the worker finds that it has to wait on.
 unsigned readiness_of(const io_op& op) noexcept {
-  return detail::direction_of(op.kind) == direction::write ? POLLOUT : POLLIN;
+  const auto events = static_cast<unsigned>(detail::poll_events_of(op.kind));
+  return events == POLLPRI ? POLLPRI | POLLRDBAND : events;
 }
 
 }  // namespace
@@ -308,6 +312,7 @@ void uring_lane::prepare(io_uring_sqe& entry, uring_record& record) noexcept {
       case io_kind::connect:
       case io_kind::wait_in:
       case io_kind::wait_out:
+      case io_kind::wait_urgent:
       case io_kind::call_in:
       case io_kind::call_out: ::io_uring_prep_poll_add(&entry, fd, readiness_of(op)); break;
     }

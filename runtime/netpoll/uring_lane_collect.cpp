@@ -131,14 +131,9 @@ void uring_lane::absorb_operation(const io_uring_cqe& said, uring_record& record
   }
   if (detail::made_by_worker(*record.op, *record.op->desc))
     return finish(record, std::min<std::int64_t>(result, 1), found);
-  switch (record.op->kind) {
-    case io_kind::connect:
-      if (result >= 0) result = detail::call_once(*record.op, *record.op->desc);
-      if (result == -EINPROGRESS) return again(record);
-      break;
-    case io_kind::wait_in:
-    case io_kind::wait_out: result = std::min<std::int64_t>(result, 1); break;
-    default: break;
+  if (record.op->kind == io_kind::connect) {
+    if (result >= 0) result = detail::call_once(*record.op, *record.op->desc);
+    if (result == -EINPROGRESS) return again(record);
   }
   finish(record, result, found);
 }

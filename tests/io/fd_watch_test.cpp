@@ -14,6 +14,7 @@ using namespace cove::test;
 using cove::result;
 using cove::task;
 using cove::io::fd_watch;
+using cove::io::readiness;
 
 /// Two connected sockets of somebody else's, non-blocking.
 struct sockets {
@@ -37,7 +38,7 @@ struct sockets {
 };
 
 task<std::error_code> wait_in(fd_watch* on) {
-  const result<void> said = co_await on->wait_readable().as_result();
+  const result<readiness> said = co_await on->wait_readable().as_result();
   co_return said.error();
 }
 
@@ -97,7 +98,7 @@ TEST_CASE("P08 ending a watch ends its wait") {
 
     fd_watch limited(pair.ends[0]);
     auto late = limited.wait_readable();
-    const result<void> timed = co_await cove::with_timeout(std::move(late), 1ms).as_result();
+    const result<readiness> timed = co_await cove::with_timeout(std::move(late), 1ms).as_result();
     CHECK(timed.error() == cove::errc::deadline_exceeded);
     pair.send();
     co_await limited.wait_readable();

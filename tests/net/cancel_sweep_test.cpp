@@ -129,6 +129,31 @@ struct readable : reading {
   }
 };
 
+/// A peer that sends an urgent byte.
+struct urgent {
+  static constexpr bool external = true;
+
+  explicit urgent(linked made) : link(std::move(made)) {}
+  static auto make() { return on_link<urgent>(); }
+
+  linked link;
+  char got = 0;
+
+  task<> wait() {
+    const cove::io::readiness found = co_await link.stream.wait_urgent();
+    CHECK(found.urgent);
+    link.stream.with_native_handle([this](int fd) {
+      CHECK(::recv(fd, &got, 1, MSG_OOB | MSG_DONTWAIT) == 1);
+      return 0;
+    });
+  }
+  bool give() {
+    link.peer.send("!", MSG_OOB);
+    return false;
+  }
+  bool settled() const { return got == '!'; }
+};
+
 // ----- writing -----
 
 /// A peer with small buffers that takes what has arrived, whenever everybody waits.
@@ -318,6 +343,7 @@ constexpr sweep_line waits[] = {
     line_of<receive>("receive"),
     line_of<peek>("peek"),
     line_of<readable>("wait_readable"),
+    line_of<urgent>("wait_urgent"),
     line_of<write_some>("write_some"),
     line_of<writable>("wait_writable"),
     line_of<write_all>("write_all"),

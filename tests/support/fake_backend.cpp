@@ -175,11 +175,10 @@ bool fake_backend::close(poll_desc& desc) noexcept {
 }
 
 void fake_backend::arm(io_op& op, unsigned) noexcept {
-  const bool writes = detail::direction_of(op.kind) == netpoll::direction::write;
   {
     const std::lock_guard guard(lock_);
     for (const entry& armed : table_) COVE_CHECK(armed.op != &op, "an operation was armed twice");
-    table_.push_back({next_id_++, &op, op.desc->fd, static_cast<short>(writes ? POLLOUT : POLLIN)});
+    table_.push_back({next_id_++, &op, op.desc->fd, detail::poll_events_of(op.kind)});
   }
   changed_.wake();
 }

@@ -25,6 +25,7 @@
 #include <cove/io/pipe.hpp>
 #include <cove/io/process.hpp>
 #include <cove/io/read_to_end.hpp>
+#include <cove/io/readiness.hpp>
 #include <cove/io/signal_set.hpp>
 #include <cove/io/split.hpp>
 #include <cove/io/standard_streams.hpp>

@@ -17,8 +17,8 @@ namespace cove::io {
 /// close at any time; but what was open is closed for the system, and for a peer, only when the
 /// watch has ended, too. End the watch first.
 ///
-/// A wait completes when what it waits for is so, also if it was so before. One who waits again
-/// without having read is told at once.
+/// A wait completes when what it waits for is so, also if it was so before, and gives what is so
+/// then: whether it was the end, say. One who waits again without having read is told at once.
 ///
 /// Two watches of one descriptor, in one or in several runtimes, are independent: each is told.
 ///
@@ -28,7 +28,8 @@ namespace cove::io {
 ///               runtime; errc::descriptor_too_high where the backend is select and the process has
 ///               a thousand descriptors open. `.as_result()` reports instead of throwing.
 /// Cancellation: safe; nothing is consumed.
-/// Threads:      one task may wait for reading while another one waits for writing; any may end it.
+/// Threads:      one task may wait for reading, or for what is urgent, while another one waits for
+///               writing; any may end it. To wait for reading and for what is urgent, make two.
 /// Lifetime:     must outlive the start of a wait; destroying it later ends its waits with
 ///               errc::closed.
 class fd_watch {
@@ -45,6 +46,11 @@ class fd_watch {
   detail::ready_operation wait_readable() noexcept;
   /// Completes when a write would not have to wait: there is room, or an error.
   detail::ready_operation wait_writable() noexcept;
+  /// Completes when there is something urgent: a byte out of band on a TCP socket, a change of a
+  /// pseudoterminal in packet mode; or when there will be nothing any more: a hang-up, an error.
+  /// The backend select does not tell of these. Take what is urgent by a call of your own, as
+  /// recv(MSG_OOB); until then it is so. On a TCP socket a read that goes past the byte drops it.
+  detail::ready_operation wait_urgent() noexcept;
 
   /// Ends the watch. Waits end with errc::closed, and it ends when they have left; the descriptor
   /// stays open, and can be watched again.

@@ -118,7 +118,8 @@ class pipe_reader : public pipe_end {
   /// Reads into a buffer of the runtime's and lends it; an empty lease means the end.
   /// Errors: not_enough_memory.
   detail::lease_operation receive() noexcept;
-  /// Completes when a read would not have to wait: there are bytes, the end, or an error.
+  /// Completes when a read would not have to wait: there are bytes, the end, or an error. Gives
+  /// what is so then: `hung_up` if nobody writes any more.
   detail::ready_operation wait_readable() noexcept;
   /// Reads what is there, from any thread. The error is operation_would_block if that is nothing.
   io_result try_read(std::span<std::byte> buffer) noexcept;
@@ -162,7 +163,8 @@ class pipe_writer : public pipe_end {
   detail::whole_operation write_all(std::span<const std::byte> buffer) noexcept;
   /// Writes all of several buffers, in order, however many.
   detail::whole_operation write_all(std::span<const const_buffer> buffers) noexcept;
-  /// Completes when a write would not have to wait: there is room, or nobody reads any more.
+  /// Completes when a write would not have to wait: there is room, or nobody reads any more. Gives
+  /// what is so then: `failed` if nobody reads.
   detail::ready_operation wait_writable() noexcept;
   /// Writes what there is room for, from any thread. The error is operation_would_block if that is
   /// nothing.

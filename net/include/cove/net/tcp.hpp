@@ -69,10 +69,19 @@ class tcp_stream {
   io::detail::lease_operation receive() noexcept;
   /// Reads without taking: a later read sees the same bytes. 0 means end of stream.
   io::detail::count_operation peek(std::span<std::byte> buffer) noexcept;
-  /// Completes when a read would not have to wait: there are bytes, the end, or an error.
+  /// Completes when a read would not have to wait: there are bytes, the end, or an error. Gives
+  /// what is so then (io::readiness).
   io::detail::ready_operation wait_readable() noexcept;
-  /// Completes when a write would not have to wait: there is room, or an error.
+  /// Completes when a write would not have to wait: there is room, or an error. Gives the same.
   io::detail::ready_operation wait_writable() noexcept;
+  /// Completes when the peer has sent an urgent byte (MSG_OOB) that was not taken, or when the
+  /// connection has ended in both directions, of which the backend select does not tell. Take the
+  /// byte by recv(MSG_OOB) in with_native_handle(): reads leave it out, and one that goes past it
+  /// drops it, so do not let one wait meanwhile.
+  ///
+  /// It stands in the place of a read, and goes by the read deadline. To wait for both at once,
+  /// watch native_handle() with an io::fd_watch, and look at readiness::urgent before reading.
+  io::detail::ready_operation wait_urgent() noexcept;
 
   /// Writes at least one byte, as many as the system takes at once. An empty buffer writes nothing.
   /// Errors: broken_pipe or connection_reset if the peer is gone; the process gets no SIGPIPE.

@@ -2,6 +2,7 @@
 
 #include <cove/io/buffer.hpp>
 #include <cove/io/lease.hpp>
+#include <cove/io/readiness.hpp>
 #include <cove/runtime/detail/descriptor.hpp>
 
 // The awaitables of every stream: an io_op in the caller's frame, and what its outcome means.
@@ -50,10 +51,20 @@ struct gives_nothing {
   }
 };
 struct gives_readiness {
-  using value = void;
-  using reported = result<void>;
-  static void take(cove::detail::io_op&) noexcept {}
-  static reported report(cove::detail::io_op&, std::error_code why) noexcept { return why; }
+  using value = readiness;
+  using reported = result<readiness>;
+  static value take(cove::detail::io_op& op) noexcept {
+    const auto found = [&op](std::size_t what) { return (op.transferred & what) != 0; };
+    return {.readable = found(cove::detail::found_readable),
+            .writable = found(cove::detail::found_writable),
+            .urgent = found(cove::detail::found_urgent),
+            .hung_up = found(cove::detail::found_hung_up),
+            .failed = found(cove::detail::found_failed)};
+  }
+  static reported report(cove::detail::io_op& op, std::error_code why) noexcept {
+    if (why) return why;
+    return take(op);
+  }
 };
 struct gives_lease {
   using value = lease;

@@ -29,18 +29,28 @@ enum class descriptor_kind : std::uint8_t {
 };
 
 enum class io_kind : std::uint8_t {
-  read,      ///< recv or read into buffer
-  peek,      ///< recv without consuming
-  borrow,    ///< recv or read into a buffer of the runtime's, handed out as a lease
-  read_v,    ///< the same into several buffers
-  write,     ///< send or write from buffer
-  write_v,   ///< the same from several buffers
-  accept,    ///< a new descriptor
-  connect,   ///< the end of a connect in progress
-  wait_in,   ///< readable, or at its end
-  wait_out,  ///< writable, or broken
-  call_in,   ///< a call of the caller's own that reads, made when there may be something
-  call_out,  ///< the same that writes, made when there may be room
+  read,         ///< recv or read into buffer
+  peek,         ///< recv without consuming
+  borrow,       ///< recv or read into a buffer of the runtime's, handed out as a lease
+  read_v,       ///< the same into several buffers
+  write,        ///< send or write from buffer
+  write_v,      ///< the same from several buffers
+  accept,       ///< a new descriptor
+  connect,      ///< the end of a connect in progress
+  wait_in,      ///< readable, or at its end
+  wait_out,     ///< writable, or broken
+  wait_urgent,  ///< something urgent is there; it takes the read direction
+  call_in,      ///< a call of the caller's own that reads, made when there may be something
+  call_out,     ///< the same that writes, made when there may be room
+};
+
+/// What a wait found, in `transferred`.
+enum : std::size_t {
+  found_readable = 1,
+  found_writable = 2,
+  found_urgent = 4,
+  found_hung_up = 8,
+  found_failed = 16,
 };
 
 /// A system call that is no kind of its own: splice, sendfile.
@@ -123,6 +133,10 @@ struct io_op : awaitable_base, operation {
   /// Is it a call of the caller's own?
   bool calls() const noexcept { return kind == io_kind::call_in || kind == io_kind::call_out; }
   bool vectored() const noexcept { return kind == io_kind::read_v || kind == io_kind::write_v; }
+  /// Does it move nothing, and only tell what is so?
+  bool waits() const noexcept {
+    return kind == io_kind::wait_in || kind == io_kind::wait_out || kind == io_kind::wait_urgent;
+  }
   bool failed() const noexcept {
     return error != 0 || stopped != stop_reason::none || wrong != fault::none;
   }
