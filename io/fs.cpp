@@ -90,6 +90,14 @@ detail::path_call<void> remove(std::string path) {
   return detail::path_call<void>({path_verb::remove, std::move(path)});
 }
 
+detail::path_call<void> unlink(std::string path) {
+  return detail::path_call<void>({path_verb::unlink, std::move(path)});
+}
+
+detail::path_call<void> rmdir(std::string path) {
+  return detail::path_call<void>({path_verb::rmdir, std::move(path)});
+}
+
 detail::path_call<std::uint64_t> remove_all(std::string path) {
   return detail::path_call<std::uint64_t>({path_verb::remove_all, std::move(path)});
 }

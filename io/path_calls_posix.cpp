@@ -198,6 +198,8 @@ std::error_code make_call(path_job& job, const asked_flag& asked) {
     case path_verb::readlink: return read_link(job);
     case path_verb::realpath: return find_real_path(job);
     case path_verb::remove: return remove(job);
+    case path_verb::rmdir: return told(::rmdir(path));
+    case path_verb::unlink: return told(::unlink(path));
     case path_verb::remove_all: return remove_all(job, asked);
     case path_verb::rename:
       return told(job.exclusive ? rename_without_replacing(path, other) : ::rename(path, other));

@@ -33,10 +33,12 @@ constexpr wording wording_of(path_verb verb) noexcept {
     case path_verb::remove: return {"remove", nullptr};
     case path_verb::remove_all: return {"remove_all", nullptr};
     case path_verb::rename: return {"rename", " to "};
+    case path_verb::rmdir: return {"rmdir", nullptr};
     case path_verb::stat: return {"stat", nullptr};
     case path_verb::statfs: return {"statfs", nullptr};
     case path_verb::symlink: return {"symlink", " to "};
     case path_verb::truncate: return {"truncate", nullptr};
+    case path_verb::unlink: return {"unlink", nullptr};
     case path_verb::utimes: return {"utimes", nullptr};
   }
   return {"fs", nullptr};
@@ -117,20 +119,27 @@ const char* remedy_of_forbidden(const path_job& job) noexcept {
 }
 
 const char* remedy_of_file_there(const path_job& job) noexcept {
-  return job.verb == path_verb::rename
-             ? "a directory takes the place of no file, nor is a file a directory on the way"
-             : "what stands on the way to the last name is a file";
+  switch (job.verb) {
+    case path_verb::rename:
+      return "a directory takes the place of no file, nor is a file a directory on the way";
+    case path_verb::rmdir: return "it is a file, or one stands on the way; remove() takes both";
+    default: return "what stands on the way to the last name is a file";
+  }
 }
 
 const char* remedy_of_directory_there(const path_job& job) noexcept {
-  return job.verb == path_verb::rename
-             ? "a file takes the place of no directory: remove() that, or name a file in it"
-             : "it is for files";
+  switch (job.verb) {
+    case path_verb::rename:
+      return "a file takes the place of no directory: remove() that, or name a file in it";
+    case path_verb::unlink: return "rmdir() and remove() take directories";
+    default: return "it is for files";
+  }
 }
 
 const char* remedy_of_full(const path_job& job) noexcept {
   switch (job.verb) {
-    case path_verb::remove: return "remove_all() takes what is in it, too";
+    case path_verb::remove:
+    case path_verb::rmdir: return "remove_all() takes what is in it, too";
     case path_verb::rename: return "a directory takes the place of an empty one only";
     default: return "somebody adds to it";
   }

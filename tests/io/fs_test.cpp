@@ -68,6 +68,30 @@ TEST_CASE("F01 directories are made, renamed and removed") {
   });
 }
 
+TEST_CASE("F01 unlink takes no directory, and rmdir nothing else") {
+  run_on_files([]() -> task<> {
+    const temporary_folder in;
+    const std::string file = in.file("file");
+    REQUIRE(::symlink("directory", (in / "link").c_str()) == 0);
+    co_await fs::mkdir(in / "directory");
+    const auto kept = co_await fs::unlink(in / "directory").as_result();
+    CHECK(kept.error() == std::errc::is_a_directory);
+    // A link is no directory, wherever it leads.
+    const std::array paths{file, in / "link"};
+    for (const std::string& path : paths) {
+      auto removing = fs::rmdir(path);
+      const auto refused = co_await std::move(removing).as_result();
+      CHECK(refused.error() == std::errc::not_a_directory);
+      co_await fs::unlink(path);
+      const auto gone = co_await fs::lstat(path).as_result();
+      CHECK(gone.error() == std::errc::no_such_file_or_directory);
+    }
+    co_await fs::rmdir(in / "directory");
+    const bool there = co_await fs::exists(in / "directory");
+    CHECK_FALSE(there);
+  });
+}
+
 TEST_CASE("F01 files are linked, cut, dated and removed") {
   run_on_files([]() -> task<> {
     const temporary_folder in;
@@ -222,6 +246,17 @@ TEST_CASE("F01 errors of the system are kept, and told with verb, paths and reme
     const auto not_empty = [&] { return fs::remove(full); };
     text = co_await told(not_empty, std::errc::directory_not_empty);
     CHECK(contains(text, "remove_all() takes what is in it"));
+    const auto as_directory = [&] { return fs::rmdir(full); };
+    text = co_await told(as_directory, std::errc::directory_not_empty);
+    CHECK(contains(text, "rmdir \"" + full + "\": "));
+    CHECK(contains(text, "remove_all() takes what is in it"));
+    const auto no_directory = [&] { return fs::rmdir(file); };
+    text = co_await told(no_directory, std::errc::not_a_directory);
+    CHECK(contains(text, "it is a file, or one stands on the way; remove() takes both"));
+    const auto no_file = [&] { return fs::unlink(full); };
+    text = co_await told(no_file, std::errc::is_a_directory);
+    CHECK(text == "unlink \"" + full +
+                      "\": is a directory (EISDIR); rmdir() and remove() take directories");
     const auto into_itself = [&] { return fs::rename(full, full + "/inner"); };
     text = co_await told(into_itself, std::errc::invalid_argument);
     CHECK(text == "rename \"" + full + "\" to \"" + full +

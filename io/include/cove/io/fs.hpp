@@ -75,6 +75,12 @@ detail::path_call<std::string> mkdtemp(std::string prefix);
 /// Errors: no_such_file_or_directory; directory_not_empty.
 /// Source: unlink(2), rmdir(2).
 detail::path_call<void> remove(std::string path);
+/// The same, but for no directory.
+/// Errors: is_a_directory, and operation_not_permitted on systems that say that of one.
+detail::path_call<void> unlink(std::string path);
+/// The same for an empty directory, and nothing else.
+/// Errors: not_a_directory; directory_not_empty.
+detail::path_call<void> rmdir(std::string path);
 
 /// Removes what has this name, and if that is a directory everything in it; gives how many names
 /// went. Nothing there is 0, and no error.

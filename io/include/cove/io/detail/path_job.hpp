@@ -44,10 +44,12 @@ enum class path_verb : std::uint8_t {
   remove,
   remove_all,
   rename,
+  rmdir,
   stat,
   statfs,
   symlink,
   truncate,
+  unlink,
   utimes,
 };
 
