@@ -10,8 +10,6 @@ namespace cove::driver {
 void call::receives() {
   const auto n = static_cast<std::size_t>(asked.number("n"));
   if (asked.has("guard_ms")) {
-    // A step has nobody who could wait after its sequence was cancelled.
-    if (is_step) throw refusal::unsupported("guard_ms");
     guard_ = std::chrono::milliseconds(asked.number("guard_ms", 0, 3'600'000));
   }
   static_cast<void>(asked.flag("data"));
@@ -160,6 +158,12 @@ task<> cancelled_later(call& which, task<> operation, limits chosen) {
 }
 
 }  // namespace
+
+task<> keep_guarded(call& which) {
+  if (which.guard().count() < 0 || !which.has_ended()) co_return;
+  auto keeping = shield(this_task::sleep_until(which.ended_at() + which.guard()));
+  co_await std::move(keeping);
+}
 
 task<> perform(call& which) {
   std::optional<task<>> operation;

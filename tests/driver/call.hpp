@@ -39,6 +39,7 @@ class call {
   void end() noexcept;
   bool has_ended() const noexcept { return ended_; }
   clock::time_point began() const noexcept { return began_; }
+  clock::time_point ended_at() const noexcept { return began_ + took_; }
 
   /// How it ended; the first failure stays.
   void fail(const std::exception_ptr& failure);
@@ -63,5 +64,9 @@ class call {
 /// Runs the request: reads it, and awaits its operation under its limits. Never throws; how it
 /// ended is in the call.
 task<> perform(call& which);
+
+/// For a step: its composite keeps the guarded buffer for as long as the request says, and who
+/// cancels the composite waits for that.
+task<> keep_guarded(call& which);
 
 }  // namespace cove::driver

@@ -61,6 +61,10 @@ class Files(Case):
         self.expect(self.driver.ask('open', path='x', flags=['nofollow']), 'unsupported',
                     what='nofollow')
         self.expect(self.driver.ask('fs', op='rmdir', path=self.folder), 'notempty')
+        self.expect(self.driver.ask('fs', op='rmdir', path=self.path('file')), 'notdir')
+        self.expect(self.driver.ask('fs', op='unlink', path=self.path('dir')), 'isdir')
+        for name, error in (('nothing', 'noent'), ('file', 'notdir')):
+            self.expect(self.driver.ask('readdir', path=self.path(name)), error, n=0, names=[])
         self.expect(self.driver.ask('fs', op='mkdir', path=self.path('dir')), 'exists')
 
     @row('F02 F03 reads and writes at an offset leave the cursor alone, and meet the end')
@@ -131,6 +135,8 @@ class Files(Case):
         reply = ask('readdir', path=self.folder)
         self.assertEqual((sorted(reply['names']), reply['n']), (['b', 'd', 'link'], 3))
         ask('fs', op='unlink', path=self.path('link'))
+        ask('fs', op='mkdir', path=self.path('e'))
+        ask('fs', op='rmdir', path=self.path('e'))
         ask('fs', op='remove_all', path=self.path('d'))
         self.assertEqual(os.listdir(self.folder), ['b'])
         self.expect(self.driver.ask('fs', op='readlink', path=self.path('b')), 'invalid')

@@ -36,6 +36,8 @@ template <class S>
 concept waits_readable = requires(S& on) { on.wait_readable(); };
 template <class S>
 concept waits_writable = requires(S& on) { on.wait_writable(); };
+template <class S>
+concept waits_urgent = requires(S& on) { on.wait_urgent(); };
 
 template <class S>
 concept reads_by_deadline = requires(S& on) { on.set_read_deadline(clock::time_point()); };
@@ -99,7 +101,7 @@ void tell_ends(json& members, const S& of) {
     tell_address(members, "local", [&] { return of.local_address(); });
   if constexpr (has_peer_address<S>)
     tell_address(members, "peer", [&] { return of.peer_address(); });
-  members["fd"] = of.native_handle();
+  if (const int fd = of.native_handle(); fd >= 0) members["fd"] = fd;
 }
 
 }  // namespace cove::driver

@@ -54,6 +54,28 @@ class Pipes(Case):
         self.expect(self.driver.ask('ready', h='r', dir='w'), 'unsupported', what='w')
         self.driver.ok('drop', h=['r', 'w'])
 
+    @row('P01 readiness tells of the other end, too')
+    def test_ready(self):
+        self.pipe()
+        self.expect(self.driver.ask('ready', h='w', dir='w'), None, r=False, w=True, p=False,
+                    hup=False, err=False)
+        waiting = self.driver.send('ready', h='r', dir='r')
+        self.until_waiting('wait_readable')
+        self.driver.ok('write', h='w', text='ab')
+        self.expect(self.driver.wait(waiting), None, r=True, w=False, p=False, hup=False, err=False)
+        self.driver.ok('close', h='w')
+        self.expect(self.driver.ask('ready', h='r', dir='r'), None, r=True, hup=True, err=False)
+        self.expect(self.driver.ask('read_all', h='r'), None, n=2, end='eof')
+        self.expect(self.driver.ask('ready', h='r', dir='r'), None, r=True, hup=True)
+        self.driver.ok('drop', h=['r', 'w'])
+        self.pipe()
+        self.driver.ok('close', h='r')
+        self.expect(self.driver.ask('ready', h='w', dir='w'), None, w=True, err=True)
+        self.expect(self.driver.ask('ready', h='r', dir='r'), 'closed')
+        for do in ('r', 'p'):
+            self.expect(self.driver.ask('ready', h='w', dir=do), 'unsupported', what=do)
+        self.driver.ok('drop', h=['r', 'w'])
+
     @row('P05 K01 a close, a cancel and a deadline end the read that waits')
     def test_ends(self):
         self.pipe()
@@ -134,6 +156,7 @@ class Fifos(Case):
                         'invalid')
             self.expect(self.driver.ask('open_pipe', path=path + 'x', mode='r', **{'as': 'r'}),
                         'noent')
+            self.expect(self.driver.ask('open_pipe', path=path, mode='r'), 'badreq')
 
 
 class Descriptors(Case):
@@ -168,6 +191,24 @@ class Descriptors(Case):
         self.driver.ok('ready', h='one', dir='r')
         self.driver.ok('drop', h=['one', 'r', 'w'])
 
+    @row('P08 S17 a watch tells of what is urgent, beside who waits for bytes')
+    def test_urgent(self):
+        peer = self.link()
+        fd = self.driver.ok('info', h='c')['fd']
+        self.driver.ok('watch_fd', fd=fd, **{'as': 'x'})
+        reading = self.driver.send('ready', h='c', dir='r')
+        waiting = self.driver.send('ready', h='x', dir='p')
+        self.until_waiting('wait_readable')
+        self.until_waiting('wait_urgent')
+        peer.send(b'!', socket.MSG_OOB)
+        self.expect(self.driver.wait(waiting), None, p=True, r=False, w=True, hup=False, err=False)
+        peer.sendall(b'abc')
+        self.expect(self.driver.wait(reading), None, r=True)
+        self.expect(self.driver.ask('read', h='c', n=9), None, data=b'abc'.hex())
+        self.driver.ok('unwatch_fd', h='x')
+        self.expect(self.driver.ask('ready', h='x', dir='p'), 'closed')
+        self.driver.ok('drop', h=['x', 'c'])
+
     @row('P06 a file cannot be watched, and neither can what is not open')
     def test_no_watch(self):
         fd = self.driver.ok('open', path=__file__, flags=['r'], **{'as': 'f'})['fd']
@@ -189,6 +230,9 @@ class Descriptors(Case):
         for kind in ('listener', 'pipe', 'file'):
             self.expect(self.driver.ask('adopt', fd=fd, kind=kind, **{'as': 'x'}), 'invalid')
         host, port = here.getsockname()
+        self.expect(self.driver.ask('adopt', fd=fd, kind='stream'), 'badreq')
+        self.expect(self.driver.ask('adopt', fd=fd, kind='dgram', **{'as': 'x'}), 'unsupported',
+                    what='dgram')
         self.expect(self.driver.ask('adopt', fd=fd, kind='stream', **{'as': 'c'}), None,
                     peer=f'{host}:{port}', fd=fd)
         here.sendall(b'abc')

@@ -154,6 +154,43 @@ class Streams(Case):
             self.expect(self.driver.ask(do, h='c', n=10), None, n=3, data=b'abc'.hex())
         self.driver.ok('drop', h='c')
 
+    @row('S17 urgent data is told to who asks for it, and leaves the rest as it is')
+    def test_urgent(self):
+        peer = self.link()
+        waiting = self.driver.send('ready', h='c', dir='p')
+        self.until_waiting('wait_urgent')
+        peer.sendall(b'ab')
+        self.expect(self.driver.ask('ready', h='c', dir='w'), None, w=True, p=False)
+        peer.send(b'!', socket.MSG_OOB)
+        self.expect(self.driver.wait(waiting), None, p=True, r=True, w=True, hup=False, err=False)
+        peer.sendall(b'cd')
+        self.expect(self.driver.ask('read_exact', h='c', n=4), None, data=b'abcd'.hex())
+        waiting = self.driver.send('ready', h='c', dir='p')
+        self.until_waiting('wait_urgent')
+        self.driver.ok('deadline', h='c', dir='r', ms=-1)
+        self.expect(self.driver.wait(waiting), 'timeout')
+        self.driver.ok('deadline', h='c', dir='r', ms=None)
+        self.expect(self.driver.ask('ready', h='c', dir='p', timeout_us=1), 'timeout')
+        self.expect(self.driver.ask('ready', h='c', dir='p', cancel_us=0), 'cancelled')
+        self.driver.ok('drop', h='c')
+
+    @row('S08 X10 readiness tells of the end, and of a reset')
+    def test_ready(self):
+        peer = self.link()
+        waiting = self.driver.send('ready', h='c', dir='r')
+        self.until_waiting('wait_readable')
+        peer.shutdown(socket.SHUT_WR)
+        self.expect(self.driver.wait(waiting), None, r=True, w=True, p=False, hup=False, err=False)
+        self.driver.ok('shutw', h='c')
+        self.expect(self.driver.ask('ready', h='c', dir='r'), None, r=True, hup=True, err=False)
+        self.driver.ok('drop', h='c')
+        peer = self.link()
+        waiting = self.driver.send('ready', h='c', dir='r')
+        self.until_waiting('wait_readable')
+        reset(peer)
+        self.expect(self.driver.wait(waiting), None, r=True, w=True, hup=True, err=True)
+        self.driver.ok('drop', h='c')
+
     @row('S12 S13 the end of the stream comes after all data, again and again, and is no end of '
          'writing')
     def test_end(self):
@@ -237,7 +274,7 @@ class Ending(Case):
                             ('peek', {'n': 1}), ('try_read', {'n': 1}), ('shutw', {}),
                             ('option', {'name': 'nodelay'})):
             self.expect(self.driver.ask(do, h='c', **members), 'closed')
-        self.expect(self.driver.ask('info', h='c'), None, state='closed')
+        self.expect(self.driver.ask('info', h='c'), None, state='closed', fd=None)
         self.driver.ok('drop', h='c')
 
     @row('K01 K21 dropping a stream ends the read that waits on it, and closes it')
@@ -261,6 +298,24 @@ class Ending(Case):
         except (ConnectionResetError, BrokenPipeError):
             pass
         self.expect(self.driver.wait(reading), 'closed', n=0, dirty=0)
+        self.driver.ok('drop', h='c')
+
+    @row('K02 a step of a composite keeps its buffer, too, and its composite waits for that')
+    def test_guarded_steps(self):
+        peer = self.link()
+        step = {'do': 'read', 'h': 'c', 'n': 8, 'guard_ms': 20}
+        for do in ('seq', 'par', 'race'):
+            reading = self.driver.send(do, ops=[step])
+            self.until_waiting('read_some')
+            self.driver.ok('cancel', op=reading)
+            reply = self.driver.wait(reading)
+            self.expect(reply, None if do == 'par' else 'cancelled')
+            self.expect(reply['results'][0], 'cancelled', n=0, dirty=0)
+            self.assertGreaterEqual(reply['us'], reply['results'][0]['us'] + 20_000)
+            reading = self.driver.send(do, ops=[step])
+            self.until_waiting('read_some')
+            peer.sendall(b'abc')
+            self.expect(self.driver.wait(reading)['results'][0], None, n=3, dirty=0)
         self.driver.ok('drop', h='c')
 
     @row('K03 closing ends the write that waits, which says how far it got')

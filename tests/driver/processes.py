@@ -130,7 +130,18 @@ class Signals(Case):
         os.kill(self.driver.ready['pid'], signal.SIGUSR2)
         self.until(lambda: self.driver.ok('host_handler', sig='USR2', restart=True)['seen'] ==
                    seen + 1, 'the handler of before')
-        for name in ('KILL', 'STOP'):
+        for name in ('KILL', 'STOP', 'SEGV', 'BUS', 'FPE', 'ILL'):
             self.expect(self.driver.ask('signal', sig=name, **{'as': 's'}), 'invalid')
-        self.expect(self.driver.ask('signal', sig='NONE', **{'as': 's'}), 'unsupported',
-                    what='NONE')
+        for name in ('NONE', 'RTMIN-1', 'RTMAX+1', 'RTMIN3', 'RTMAX-'):
+            self.expect(self.driver.ask('signal', sig=name, **{'as': 's'}), 'unsupported',
+                        what=name)
+
+    @row('G01 G08 real-time signals, and those of terminals and limits, are waited for as others')
+    def test_further(self):
+        for name, number in (('RTMIN', signal.SIGRTMIN), ('RTMIN+3', signal.SIGRTMIN + 3),
+                             ('RTMAX-1', signal.SIGRTMAX - 1), ('RTMAX', signal.SIGRTMAX),
+                             ('TSTP', signal.SIGTSTP), ('XCPU', signal.SIGXCPU)):
+            self.driver.ok('signal', sig=name, **{'as': 's'})
+            os.kill(self.driver.ready['pid'], number)
+            self.expect(self.driver.ask('signal_next', h='s'), None, count=1)
+            self.driver.ok('drop', h='s')

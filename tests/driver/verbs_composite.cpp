@@ -16,6 +16,7 @@ task<> run_seq(call& c, bool keep) {
   for (const json& step : c.asked.steps("ops")) {
     call each(c.all, step, c.handles, c.runtime, true);
     co_await perform(each);
+    co_await keep_guarded(each);
     results.push_back(each.reply());
     if (each.error_class().empty()) continue;
     c.fail(each.error_class(), "step " + std::to_string(results.size()) + " of the sequence");
@@ -31,9 +32,10 @@ task<> prepare_seq(call& c) {
 
 // ----- par -----
 
-void tell_results(call& c, std::deque<call>& steps) {
+task<> tell_results(call& c, std::deque<call>& steps) {
   for (call& step : steps) {
     if (!step.has_ended()) step.fail("cancelled", "cancelled before it began");
+    co_await keep_guarded(step);
     c.members["results"].push_back(step.reply());
   }
 }
@@ -50,7 +52,7 @@ task<> run_par(call& c) {
   };
   auto all = with_scope(body);
   const std::exception_ptr broken = co_await failure_of(std::move(all));
-  tell_results(c, steps);
+  co_await tell_results(c, steps);
   if (broken) std::rethrow_exception(broken);
 }
 
@@ -85,7 +87,7 @@ task<> run_race(call& c) {
   }
   auto racing = run_steps(std::move(runners), &c.members["winner"]);
   const std::exception_ptr broken = co_await failure_of(std::move(racing));
-  tell_results(c, steps);
+  co_await tell_results(c, steps);
   if (!broken) co_return;
   c.members.erase("winner");
   try {
@@ -139,6 +141,7 @@ task<> run_lane(call* c, rounds* all) {
     handle_table own(&c->handles);
     call each(c->all, c->asked.member("op"), own, c->runtime, true);
     co_await perform(each);
+    co_await keep_guarded(each);
     all->ended(each.error_class());
     co_await this_task::yield();  // Ends the lane if all of it was cancelled.
   }

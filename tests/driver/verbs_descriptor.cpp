@@ -41,6 +41,7 @@ task<> run_make(call& c, Kind (*make)(const request& asked), handle_table::reser
 /// `rw`: a reader that outlives its writers, which is opened for both.
 task<> prepare_open_pipe(call& c) {
   static_cast<void>(c.asked.text("path"));
+  static_cast<void>(c.asked.member("as"));
   const std::string mode = c.asked.choice("mode", {"r", "w", "rw"});
   if (mode == "w")
     return run_make<pipe_sink>(
@@ -73,6 +74,7 @@ task<> run_watch(int fd, handle_table::reservation name) {
 
 task<> prepare_adopt(call& c) {
   const int fd = descriptor_of(c.asked);
+  static_cast<void>(c.asked.member("as"));
   const std::string kind = c.asked.choice("kind", {"listener", "stream", "pipe", "file", "tty"});
   if (kind == "listener") return run_adopt<listener>(c, fd, c.new_handle());
   if (kind == "stream") return run_adopt<stream>(c, fd, c.new_handle());

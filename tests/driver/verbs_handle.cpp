@@ -67,30 +67,35 @@ task<> prepare_release(call& c) {
 
 // ----- waiting -----
 
+/// What is so when the wait completes, of both directions.
 template <class Operation, class S>
 task<> run_ready(call& c, Operation operation, std::shared_ptr<S> on) {
   begun waiting(std::move(operation), std::move(on));
-  co_await waiting;
-  c.members[c.asked.text("dir")] = true;
+  const io::readiness found = co_await waiting;
+  c.end();
+  c.members["r"] = found.readable;
+  c.members["w"] = found.writable;
+  c.members["p"] = found.urgent;
+  c.members["hup"] = found.hung_up;
+  c.members["err"] = found.failed;
 }
 
 task<> prepare_ready(call& c) {
-  const bool reads = c.asked.choice("dir", {"r", "w"}) == "r";
+  const std::string direction = c.asked.choice("dir", {"r", "w", "p"});
   return with_object(c,
                      [&]<class S>(std::shared_ptr<S> on) -> task<>
                        requires waits_readable<S> || waits_writable<S>
                      {
+                       const auto run = [&](auto operation) {
+                         return run_ready(c, std::move(operation), std::move(on));
+                       };
                        if constexpr (waits_readable<S>)
-                         if (reads) {
-                           auto operation = on->wait_readable();
-                           return run_ready(c, std::move(operation), std::move(on));
-                         }
+                         if (direction == "r") return run(on->wait_readable());
                        if constexpr (waits_writable<S>)
-                         if (!reads) {
-                           auto operation = on->wait_writable();
-                           return run_ready(c, std::move(operation), std::move(on));
-                         }
-                       throw refusal::unsupported(c.asked.text("dir"));
+                         if (direction == "w") return run(on->wait_writable());
+                       if constexpr (waits_urgent<S>)
+                         if (direction == "p") return run(on->wait_urgent());
+                       throw refusal::unsupported(direction);
                      });
 }
 

@@ -28,8 +28,8 @@ fs::if_exists then_of(const request& asked) {
 task<> prepare_rename(call& c) {
   return run_call(fs::rename(c.asked.text("path"), c.asked.text("to"), then_of(c.asked)));
 }
-/// The library removes a file and an empty directory alike.
-task<> prepare_remove(call& c) { return run_call(fs::remove(c.asked.text("path"))); }
+task<> prepare_unlink(call& c) { return run_call(fs::unlink(c.asked.text("path"))); }
+task<> prepare_rmdir(call& c) { return run_call(fs::rmdir(c.asked.text("path"))); }
 task<> prepare_mkdir(call& c) {
   return run_call(fs::mkdir(c.asked.text("path"), permissions_or(c.asked, 0777)));
 }
@@ -66,8 +66,8 @@ struct path_operation {
 };
 
 const path_operation operations[] = {
-    {"rename", {"to", "excl"}, prepare_rename}, {"unlink", {}, prepare_remove},
-    {"mkdir", {"mode"}, prepare_mkdir},         {"rmdir", {}, prepare_remove},
+    {"rename", {"to", "excl"}, prepare_rename}, {"unlink", {}, prepare_unlink},
+    {"mkdir", {"mode"}, prepare_mkdir},         {"rmdir", {}, prepare_rmdir},
     {"symlink", {"to"}, prepare_symlink},       {"readlink", {}, prepare_readlink},
     {"utime", {"mtime_ns"}, prepare_utime},     {"chmod", {"mode"}, prepare_chmod},
     {"remove_all", {}, prepare_remove_all},     {"copy", {"to", "excl"}, prepare_copy_file},
@@ -85,20 +85,23 @@ task<> prepare_fs(call& c) {
   throw refusal::unsupported(name);
 }
 
+/// The names up to a failure are told with it.
 task<> run_readdir(call& c, std::string path) {
-  std::vector<std::string> names;
+  json& names = c.members["names"];
   auto entries = fs::read_directory(std::move(path));
   for (;;) {
     const fs::directory_entry* entry = co_await entries.next();
     if (entry == nullptr) break;
     names.push_back(entry->name);
+    c.moved(1);
   }
-  c.end();
-  c.members["n"] = names.size();
-  c.members["names"] = std::move(names);
 }
 
-task<> prepare_readdir(call& c) { return run_readdir(c, c.asked.text("path")); }
+task<> prepare_readdir(call& c) {
+  c.members["names"] = json::array();
+  c.moves_bytes();
+  return run_readdir(c, c.asked.text("path"));
+}
 
 // ----- watching -----
 
