@@ -25,7 +25,6 @@ struct close_moves {
         case file_state::closing_now::yes: op.began_ = true;
       }
     }
-    if (!op.is_away()) op.ring = {};  // No ring is asked to close.
     switch (op.is_away() ? op.collect(task, p) : op.give_away(task, p)) {
       case close_op::answer::pending: return false;
       case close_op::answer::refused: close_op::run(op); return true;

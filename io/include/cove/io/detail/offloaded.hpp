@@ -27,6 +27,7 @@ class offloaded : public cove::detail::blocking_op {
             const char* verb) noexcept
       : blocking_op(work, pool_lane::file, moves) {
     name = verb;
+    ring.verb = cove::detail::ring_verb::none;
   }
 
   enum class answer : std::uint8_t {
@@ -58,7 +59,8 @@ class offloaded : public cove::detail::blocking_op {
   /// The pool's thread, between two calls: does somebody want this to end?
   bool is_asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
 
-  cove::detail::ring_call ring;  ///< Whoever gives it away sets all of it first.
+  /// Nothing is asked of a ring unless all of this is set before it is given away.
+  cove::detail::ring_call ring;
   stop_reason stopped_ = stop_reason::none;  ///< Why it ended before its call had.
 
  private:
