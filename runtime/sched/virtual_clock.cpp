@@ -145,6 +145,9 @@ void scheduler::pass_virtual_time(detail::task_list& came) noexcept {
       ask_network(came);  // What the acknowledgements brought.
     }
     if (!came.empty() || any_work() || exit_.load(std::memory_order_relaxed)) return;
+    // Asking the network takes a wake-up that came since `outside` was read. One that comes from
+    // here on ends the wait below.
+    if (clock.look().changes != outside.changes) continue;
     std::int64_t delay_ns = -1;
     if (transit) {
       delay_ns = transit_ns;

@@ -22,7 +22,8 @@
 // for work. When it comes to sit in the poller's place (scheduler::pass_virtual_time)
 //   1. it reads what was announced from outside: how much, and how often that changed
 //   2. it asks the network and looks at the queues: what is there runs, and time stands
-//   3. something is announced: it waits in the kernel, in real time
+//   3. something was announced or taken back since 1: it begins anew, as 2 may have used up the
+//      wake-up; something is announced: it waits in the kernel, in real time
 //   4. tasks wait for just this (test::until_idle): they go on
 //   5. a timer is set: now is its moment. Those set for the same moment fire in their order, and
 //      what they wake runs until nothing can, before time goes on.

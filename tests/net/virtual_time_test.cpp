@@ -1,9 +1,14 @@
 #include <cove/runtime/virtual_time.hpp>
 
 #include "support/net_test.hpp"
+#include "support/stress.hpp"
 
 #include <array>
+#include <atomic>
+#include <cstdio>
 #include <cstring>
+#include <optional>
+#include <thread>
 
 // The network under virtual time is the real one: its bytes come first, then time goes on.
 
@@ -169,6 +174,73 @@ TEST_CASE("T12 a task that reads what nobody will write is named in the failure"
   }
   CHECK(text.find("waits for read_exact at virtual_time_test.cpp:") != std::string::npos);
   CHECK(text.find("waits for read_some at virtual_time_test.cpp:") != std::string::npos);
+}
+
+/// A thread that ends external work, some moment after it was given.
+class finisher {
+ public:
+  finisher() : thread_([this] { work(); }) {}
+  finisher(const finisher&) = delete;
+  finisher& operator=(const finisher&) = delete;
+  ~finisher() {
+    over_.store(true, std::memory_order_release);
+    thread_.join();
+  }
+
+  /// Gives the next piece of work; the last one has been ended.
+  void give(external_work work) {
+    pending_.emplace(std::move(work));
+    given_.store(given_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+  /// The thread is about to end what it was given, or has.
+  bool ends() const { return ends_.load(std::memory_order_acquire) == given_; }
+  bool has_ended() const { return ended_.load(std::memory_order_acquire) == given_; }
+
+ private:
+  void work() {
+    auto last = std::chrono::steady_clock::now();
+    for (unsigned round = 0; !over_.load(std::memory_order_acquire);) {
+      if (given_.load(std::memory_order_acquire) == round) {
+        std::this_thread::yield();
+        if (std::chrono::steady_clock::now() - last < patience) continue;
+        std::fprintf(stderr, "virtual time stands although nothing is pending\n");
+        std::abort();
+      }
+      for (volatile unsigned spin = round * 7 % 5000; spin > 0;) spin = spin - 1;
+      ends_.store(++round, std::memory_order_release);
+      pending_->done();
+      last = std::chrono::steady_clock::now();
+      ended_.store(round, std::memory_order_release);
+    }
+  }
+
+  std::atomic<unsigned> given_{0};
+  std::atomic<unsigned> ends_{0};
+  std::atomic<unsigned> ended_{0};
+  std::atomic<bool> over_{false};
+  std::optional<external_work> pending_;
+  std::thread thread_;
+};
+
+TEST_CASE("T12 time goes on whenever the last work outside ends, also while the network is asked") {
+  const same_descriptors outside;
+  cove::test::run([]() -> task<> {
+    auto listener = tcp_listener::bind("127.0.0.1:0");
+    auto serving = cove::spawn(echo_once, &listener);
+    {
+      finisher thread;
+      const std::uint64_t rounds = stress_rounds(20'000);
+      for (std::uint64_t i = 0; i < rounds; ++i) {
+        external_work pending;
+        thread.give(std::move(pending));
+        co_await cove::this_task::sleep_for(1ns);
+        REQUIRE(thread.ends());
+        while (!thread.has_ended()) std::this_thread::yield();
+      }
+    }
+    serving.cancel();
+    static_cast<void>(co_await serving.as_result());
+  });
 }
 
 }  // namespace
