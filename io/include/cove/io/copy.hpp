@@ -79,6 +79,13 @@ inline transfer_outcome copy_ended(std::size_t n, std::error_code error, const c
   return ended;
 }
 
+/// What can be awaited once, as a user's stream may give it, but stays: it may be asked afterwards
+/// how it failed.
+template <class Operation>
+Operation&& as_rvalue(Operation& part) noexcept {
+  return static_cast<Operation&&>(part);
+}
+
 /// How an operation has failed that is the part `verb` of a copy, after `done` bytes. Those of a
 /// file throw, as they have more to tell than an outcome holds.
 template <class Operation>
@@ -103,7 +110,7 @@ task<transfer_outcome> copy_buffered(buffered_reader<S>& from, To& to, std::uint
       const std::size_t part =
           static_cast<std::size_t>(std::min<std::uint64_t>(held.size(), most - done));
       auto writing = to.write_all(held.bytes().first(part)).as_result();
-      const io_result went = co_await std::move(writing);
+      const io_result went = co_await as_rvalue(writing);
       held.consume(went.n);
       done += went.n;
       if (went.error) co_return part_failed(writing, done, went.error, copy_writes);
@@ -156,10 +163,10 @@ task<transfer_outcome> copy_part(file* from, std::int64_t at, To* to, std::uint6
       held.prepare(static_cast<std::size_t>(std::min<std::uint64_t>(most, part_bytes)));
   auto reading =
       from->read_at(room.first(std::min<std::size_t>(room.size(), most)), at).as_result();
-  const io_result came = co_await std::move(reading);
+  const io_result came = co_await reading;
   if (came.error) reading.fail_as(copy_reads, done);
   auto writing = to->write_all(room.first(came.n)).as_result();
-  const io_result went = co_await std::move(writing);
+  const io_result went = co_await as_rvalue(writing);
   done += went.n;
   if (went.error) co_return part_failed(writing, done, went.error, copy_writes);
   co_return transfer_outcome(done, {});
@@ -195,7 +202,7 @@ task<transfer_outcome> copy_file(file* from, To* to, copy_options options, copy_
   if (options.offset)
     co_return co_await copy_from_offset(from, *options.offset, to, options.most, way);
   auto asking = from->seek(0, seek_from::current).as_result();
-  const result<std::int64_t> start = co_await std::move(asking);
+  const result<std::int64_t> start = co_await asking;
   if (!start) asking.fail_as(copy_reads, 0);
   transfer_outcome ended(0, {});
   std::exception_ptr failure;
