@@ -12,20 +12,19 @@ namespace cove::sched {
 /// something to run, or gives false when the scheduler ends.
 bool scheduler::sleep(machine& m) noexcept {
   const bool was_spinning = m.spinning;
-  bool lent = false;
+  m.lent = false;
   {
     const std::lock_guard guard(lock_);
     if (exit_.load(std::memory_order_relaxed)) return false;
     if (m.p != nullptr) {
       if (!global_.empty() || !arrivals_.empty())
         return true;  // The caller looks again and takes it.
-      lent = std::exchange(m.p->lent, false);
+      m.lent = std::exchange(m.p->lent, false);
       release_idle(*m.p);
       m.p = nullptr;
     }
     if (std::exchange(m.lost, false)) --lost_;
   }
-  m.lent = lent;
   if (was_spinning) {
     m.spinning = false;
     spinning_.fetch_sub(1, std::memory_order_seq_cst);  // seq_cst: "stop looking", step 1.
